@@ -1,0 +1,56 @@
+//! Stock that cannot be oversold: the replicated state and the node-local protocol, pure.
+//!
+//! Promises: [`Inventory::apply`] is total and deterministic: any decodable command in any reachable
+//! state gives an outcome, the same on every node; refusals are values, never panics; conservation
+//! (`stock = pool + Σ slice + held + confirmed`, per SKU) is asserted after every command, in release
+//! builds too.
+//!
+//! *Architecture invariant:* nothing here does IO, reads a clock, draws a random number or spawns a
+//! task. Time comes in as a [`Stamp`] on the log entry (state) or as a [`Moment`] argument (Desk).
+//! No iteration order of a hash map reaches state, snapshot bytes or digest.
+//!
+//! Map:
+//!
+//! | module | holds |
+//! |---|---|
+//! | `ids`, `name`, `time` | newtypes: who, what, when |
+//! | `params` | every number that `apply` reads; replicated |
+//! | `command`, `request`, `outcome`, `refusal`, `event` | what goes into the log, and what came of it |
+//! | `order`, `token` | an order's content and life; its public id |
+//! | `state` | the replicated state: one file per command |
+//! | `desk` | the node-local protocol: admit, batch, resend, fence, refill |
+//! | `reconcile` | the leader's policy: grants, returns, reclaim, modes |
+//! | `codec` | bytes of commands and snapshots |
+
+pub mod codec;
+mod command;
+pub mod desk;
+mod event;
+mod ids;
+mod name;
+mod order;
+mod outcome;
+mod params;
+pub mod reconcile;
+mod refusal;
+mod request;
+mod state;
+mod time;
+mod token;
+mod view;
+
+pub use command::*;
+pub use desk::{Answer, Ask, ClusterTime, Desk, DeskConfig, Effect, NodeRecords, Records, SessionNow, SkuDemand};
+pub use event::*;
+pub use ids::*;
+pub use name::*;
+pub use order::*;
+pub use outcome::*;
+pub use params::*;
+pub use reconcile::{Action, ReconcileConfig, Reconciler, Report, SkuStock, Stock};
+pub use refusal::*;
+pub use request::*;
+pub use state::*;
+pub use time::*;
+pub use token::*;
+pub use view::*;

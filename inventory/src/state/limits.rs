@@ -1,0 +1,27 @@
+//! Bounds of the state's own structures. None of them decides an outcome: what `apply` reads to judge is in
+//! [`Params`](crate::Params). Shard and page sizes shape snapshot bytes, so a change of one is a change of format.
+
+use crate::Millis;
+
+/// Shards of an empty map; a power of two.
+pub(super) const FIRST_SHARDS: usize = 16;
+/// Records per shard, on average, above which a map splits its next shard.
+pub(super) const SHARD_RECORDS: usize = 384;
+/// Records per page of orders.
+pub(super) const PAGE_RECORDS: usize = 256;
+/// SKUs per shared chunk.
+pub(super) const SKU_CHUNK: usize = 64;
+/// Entries per shared chunk of a deadline's bucket.
+pub(super) const DEADLINE_CHUNK: usize = 512;
+/// Holds end up to this much after their deadline when a tick comes in time.
+pub(super) const HOLD_GRANULE: Millis = Millis(50);
+/// Keys and finished orders are forgotten up to this much late.
+pub(super) const KEEP_GRANULE: Millis = Millis(60_000);
+/// Longest title, reason or reference, in characters.
+pub(super) const MAX_TEXT_CHARS: usize = 200;
+/// Most requests that one entry judges, whatever the parameters say: each may take two of an entry's event positions.
+pub(super) const MAX_JUDGED: usize = 16_384;
+/// Most records of a kind that one entry sweeps, whatever the parameters say; see [`MAX_JUDGED`].
+pub(super) const MAX_SWEPT: u32 = 8_192;
+/// Length of a snapshot's chunks in bytes; the last one may be shorter.
+pub(super) const SNAPSHOT_CHUNK_BYTES: usize = 64 << 10;
