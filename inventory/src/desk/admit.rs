@@ -1,0 +1,72 @@
+//! A new request: shed, refused early, or placed.
+
+use crate::desk::pending::Pending;
+use crate::desk::place::Placement;
+use crate::desk::{Answer, Ask, ClusterTime, Desk, Effect, Records};
+use crate::{BuyerHash, Line, Moment, Refusal, Request, SaleState, SkuView, Stamp};
+
+impl<W> Desk<W> {
+    /// A buyer's request. `waiter` is answered exactly once, now or later.
+    pub fn admit(&mut self, now: Moment, time: ClusterTime, ask: Ask, waiter: W, records: &impl Records, out: &mut Vec<Effect<W>>) {
+        self.begin(records);
+        if self.is_draining() {
+            out.push(Effect::Answer(waiter, Answer::Draining));
+            return;
+        }
+        if ask.key.is_some_and(|key| !self.keys.insert(key)) {
+            out.push(Effect::Answer(waiter, Answer::KeyInProgress));
+            return;
+        }
+        let pending = Pending::new(now, time, self.config.request_ttl, ask, waiter);
+        if let Some(refusal) = self.screen(now, time, &pending, records) {
+            self.refuse_early(now, pending, refusal, records, out);
+            return;
+        }
+        match self.judge(now, &pending, records) {
+            Placement::Refuse(refusal) => self.refuse_early(now, pending, refusal, records, out),
+            // Also here the key is looked up first: a retry must not hear "no effect" about an order that it owns.
+            _ if self.queued() >= self.config.max_waiting || pending.deadline <= now => self.give_up(pending, records, out),
+            placement => self.put(now, pending, placement, out),
+        }
+        self.launch(now, out);
+    }
+
+    /// A refusal that rests on a proof: answered at once, and the proof renewed before it ends, so that the refusals
+    /// of a sold-out sale never wait.
+    fn refuse_early(&mut self, now: Moment, pending: Pending<W>, refusal: Refusal, records: &impl Records, out: &mut Vec<Effect<W>>) {
+        if self.proofs.is_ageing(now, self.config.fresh_for) {
+            self.probe(now, out);
+        }
+        let at = self.true_at(&refusal, records);
+        self.refuse(pending, refusal, at, records, out);
+    }
+
+    /// Refusals that need no look at the units. Without a fresh proof there are none: apply decides, as settings and
+    /// a buyer's units may have changed meanwhile.
+    fn screen(&mut self, now: Moment, time: ClusterTime, pending: &Pending<W>, records: &impl Records) -> Option<Refusal> {
+        let Request::Order(order) = &pending.ask.request else { return None };
+        if !self.is_fresh(now) {
+            return None;
+        }
+        order.lines.iter().find_map(|line| {
+            let view = self.shelves.load(line.sku, self.generation, records)?.view;
+            sale_refusal(&view, time).or_else(|| limit_refusal(&view, *line, pending.ask.buyer, records))
+        })
+    }
+}
+
+/// Not open, or closed, whatever the leader's clock says within the error bound.
+fn sale_refusal(view: &SkuView, time: ClusterTime) -> Option<Refusal> {
+    let earliest = Stamp(time.now.0.saturating_sub(time.error.0));
+    match (view.sale_state(earliest), view.sale_state(time.now + time.error)) {
+        (SaleState::NotOpen { .. }, SaleState::NotOpen { opens_at }) => Some(Refusal::NotOpen { sku: view.sku, opens_at }),
+        (SaleState::Closed, SaleState::Closed) => Some(Refusal::Closed { sku: view.sku }),
+        _ => None,
+    }
+}
+
+fn limit_refusal(view: &SkuView, line: Line, buyer: Option<BuyerHash>, records: &impl Records) -> Option<Refusal> {
+    let limit = view.per_buyer_limit?;
+    let bought = records.buyer_units(buyer?, line.sku);
+    (bought.saturating_add(line.units) > limit).then_some(Refusal::BuyerLimit { sku: line.sku, limit, bought })
+}

@@ -1,0 +1,146 @@
+//! One sliced SKU: what its pool is granted to, and what is collected from whom.
+
+use crate::reconcile::{Reconciler, SkuStock};
+use crate::{Grant, Mode, Moment, NodeId, SessionId, SkuId};
+
+/// Pre-allocation does not bother for less than one part in this many of what is available.
+const LEAST_PART: u64 = 64;
+
+/// A node that may be granted slices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ready {
+    pub(super) node: NodeId,
+    pub(super) session: SessionId,
+    pub(super) weight: u64,
+}
+
+/// What a node asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RefillAsk {
+    pub(super) units: u64,
+    pub(super) needed: u64,
+    pub(super) until: Moment,
+}
+
+/// What should be done about some SKUs.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) modes: Vec<(SkuId, Mode)>,
+    pub(super) grants: Vec<Grant>,
+    pub(super) collects: Vec<(NodeId, SkuId, u64)>,
+}
+
+impl Reconciler {
+    /// Plans grants and collections of one SKU. Of a pooled one there are none.
+    pub(super) fn allocate(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) {
+        if stock.mode == Mode::Pooled {
+            self.asks.retain(|(sku, _), _| *sku != stock.sku);
+            return;
+        }
+        if let Some(&units) = self.adjustments.get(&stock.sku) {
+            let missing = units.saturating_sub(stock.pool);
+            self.collect(now, stock, None, missing, 0, plan);
+            return;
+        }
+        let left = self.refills(now, stock, plan);
+        self.pre_allocate(stock, left, plan);
+        self.even_out(now, stock, plan);
+    }
+
+    /// Answers refill requests; what a node needs for waiting buyers goes before what would be good for it. Returns
+    /// what is left in the pool.
+    fn refills(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) -> u64 {
+        let mut left = stock.pool;
+        let nodes = self.ready.len().max(1) as u64;
+        for ready in self.ready.clone() {
+            let Some(ask) = self.asks.get(&(stock.sku, ready.node)).copied() else { continue };
+            // Shrinks with the pool, so that the last units are not all in one slice.
+            let fair = (stock.pool / nodes).max(1);
+            let units = ask.units.min(fair).max(ask.needed).min(left);
+            if units > 0 {
+                left -= units;
+                plan.grants.push(Grant { sku: stock.sku, session: ready.session, units });
+            }
+            let share = stock.available() / nodes;
+            let wanted = ask.needed.max(ask.units.min(share.saturating_sub(stock.slice(ready.session))));
+            if wanted > units {
+                // For buyers who wait everybody gives; for comfort only those who have more than their share.
+                let keep = if ask.needed > units { 0 } else { share };
+                self.collect(now, stock, Some(ready.node), wanted - units, keep, plan);
+            }
+            if units >= ask.needed {
+                self.asks.remove(&(stock.sku, ready.node));
+            }
+        }
+        left
+    }
+
+    /// Spreads what the pool has over its buffer to nodes with less than their part, by weight.
+    fn pre_allocate(&self, stock: &SkuStock, left: u64, plan: &mut Plan) {
+        let available = stock.available();
+        let buffer = per_mille(available, self.config.buffer_per_mille);
+        let excess = left.saturating_sub(buffer);
+        let weights: u64 = self.ready.iter().map(|ready| ready.weight).sum();
+        let least = (available / LEAST_PART).max(self.ready.len() as u64);
+        if weights == 0 || excess < least {
+            return;
+        }
+        let lack = |ready: &Ready| part(available - buffer, ready.weight, weights).saturating_sub(stock.slice(ready.session));
+        let lacking: u64 = self.ready.iter().map(lack).sum();
+        for ready in &self.ready {
+            let lack = lack(ready);
+            let units = if lacking <= excess { lack } else { part(excess, lack, lacking) };
+            if units > 0 {
+                plan.grants.push(Grant { sku: stock.sku, session: ready.session, units });
+            }
+        }
+    }
+
+    /// A node that came late, after the others were given the stock, has nothing: those with more than their part give.
+    fn even_out(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) {
+        let weights: u64 = self.ready.iter().map(|ready| ready.weight).sum();
+        let buffer = per_mille(stock.available(), self.config.buffer_per_mille);
+        let spread = stock.available() - buffer;
+        let keep = self.ready.iter().map(|ready| part(spread, ready.weight, weights)).max().unwrap_or(0);
+        for ready in self.ready.clone() {
+            let fair = part(spread, ready.weight, weights);
+            let granted = plan.grants.iter().any(|grant| grant.sku == stock.sku && grant.session == ready.session);
+            if stock.slice(ready.session) == 0 && !granted && fair > 0 {
+                self.collect(now, stock, Some(ready.node), fair, keep, plan);
+            }
+        }
+    }
+
+    /// Asks nodes other than `but` for `missing` units, those with most first; each keeps `keep`.
+    fn collect(&mut self, now: Moment, stock: &SkuStock, but: Option<NodeId>, missing: u64, keep: u64, plan: &mut Plan) {
+        let mut spare: Vec<(u64, NodeId)> =
+            self.ready.iter().filter(|ready| Some(ready.node) != but).map(|ready| self.spare(stock, ready, keep)).collect();
+        spare.sort_by_key(|(units, node)| (std::cmp::Reverse(*units), *node));
+        let mut missing = missing;
+        for (units, node) in spare {
+            let units = units.min(missing);
+            if units == 0 || self.collected.contains_key(&(stock.sku, node)) {
+                continue;
+            }
+            missing -= units;
+            self.collected.insert((stock.sku, node), now);
+            plan.collects.push((node, stock.sku, units));
+        }
+    }
+
+    fn spare(&self, stock: &SkuStock, ready: &Ready, keep: u64) -> (u64, NodeId) {
+        let demands = self.reports.get(&ready.node).map(|report| &report.demands[..]).unwrap_or_default();
+        let provisional = demands.iter().find(|demand| demand.sku == stock.sku).map_or(0, |demand| demand.provisional);
+        (stock.slice(ready.session).saturating_sub(keep).saturating_sub(provisional), ready.node)
+    }
+}
+
+/// `of × numerator / denominator` without overflow.
+fn part(of: u64, numerator: u64, denominator: u64) -> u64 {
+    let part = u128::from(of) * u128::from(numerator) / u128::from(denominator.max(1));
+    u64::try_from(part).unwrap_or(u64::MAX)
+}
+
+fn per_mille(of: u64, mille: u32) -> u64 {
+    part(of, u64::from(mille.min(1_000)), 1_000)
+}
