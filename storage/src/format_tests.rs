@@ -1,0 +1,151 @@
+//! The format on disk, byte for byte: what `tests/fixtures/format-v1.txt` holds is read by this build, and written alike.
+//!
+//! A change here is a change of format: it needs a new version, and the old fixture stays.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use holdfast_inventory::{
+    BuyerHash, Event, EventKind, Incarnation, KeyHash, Line, LogIndex, NodeId, Order, OrderRef, SkuId, Stamp, Status, codec,
+};
+
+use crate::durable_file::DurableFile;
+use crate::engine::{Batch, Engine};
+use crate::identity::IdentityV1;
+use crate::log_keys::{Assembler, put_purged, put_record, read_purged, record_key, records_end};
+use crate::pages::{Page, StatusV1, puts_of};
+use crate::peers::MetV1;
+use crate::{ClusterId, DataDir, DataSync, DiskId, LogRecord, OpenMode, Roster};
+
+const FIXTURE: &str = include_str!("../tests/fixtures/format-v1.txt");
+
+fn record() -> LogRecord {
+    let payload = (0..4_000_u32).map(|n| n.to_le_bytes()[0]).collect::<Vec<_>>();
+    LogRecord { index: 258, head: Bytes::from_static(b"head"), payload: payload.into() }
+}
+
+fn events() -> Vec<Event> {
+    let at = OrderRef { index: LogIndex(258), position: 0 };
+    let order = Order {
+        at,
+        buyer: "ann".into(),
+        lines: [Line { sku: SkuId(3), units: 2 }].into_iter().collect(),
+        created: Stamp(77),
+        node: NodeId(1),
+        key: KeyHash(9),
+        previous: Some(OrderRef { index: LogIndex(7), position: 1 }),
+    };
+    let status = Status::Held { until: Stamp(99), extended: false };
+    vec![
+        Event { position: 0, kind: EventKind::Accepted { order: Arc::new(order), status } },
+        Event { position: 1, kind: EventKind::Changed { order: at, status: Status::Confirmed, content: None } },
+        Event { position: 2, kind: EventKind::BuyerForgotten { buyer: BuyerHash(5), latest: at } },
+    ]
+}
+
+fn identity() -> IdentityV1 {
+    let roster = Roster { cluster: ClusterId(4), members: [(NodeId(1), DiskId(6))].into() };
+    IdentityV1 { disk: DiskId(6), node: NodeId(1), incarnation: Incarnation(3), cluster: Some(roster) }
+}
+
+fn met() -> std::collections::BTreeMap<NodeId, MetV1> {
+    [(NodeId(2), MetV1 { disk: DiskId(8), incarnation: Incarnation(4), nonce: 11 })].into()
+}
+
+/// Everything that is written, by name, as this build writes it.
+fn written(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for (key, value) in log_values(&dir.join("engine")) {
+        all.push((format!("log {}", hex(&key)), value));
+    }
+    for (key, value) in puts_of(LogIndex(258), Stamp(77), &events()) {
+        all.push((format!("orders {}", hex(&key)), value.to_vec()));
+    }
+    for (name, kind, body) in [("identity", 1, codec::encode(&identity())), ("peers", 2, codec::encode(&met()))] {
+        let file = DurableFile::new(dir.join(name), kind);
+        file.write(&body).unwrap();
+        all.push((name.to_owned(), std::fs::read(file.path()).unwrap()));
+    }
+    let data = DataDir::open(&dir.join("data"), OpenMode::Create).unwrap();
+    data.start(NodeId(1)).unwrap();
+    let mut writer = data.snapshots().unwrap().writer(258, 2, b"meta").unwrap();
+    writer.chunk(b"first").unwrap();
+    writer.chunk(b"second").unwrap();
+    all.push(("snapshot".to_owned(), std::fs::read(writer.finish().unwrap().path).unwrap()));
+    all
+}
+
+/// A record of two chunks and a purge marker, as they stand in the database.
+fn log_values(dir: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let engine = Engine::open(dir, Arc::new(DataSync)).unwrap();
+    let mut batch = Batch::default();
+    put_record(&mut batch, &record());
+    put_purged(&mut batch, 257, b"marker");
+    engine.apply(batch).unwrap();
+    let all = engine.range(b"A", b"Z").map(Result::unwrap);
+    all.map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+fn fixture() -> Vec<(String, Vec<u8>)> {
+    FIXTURE.lines().map(|line| line.split_once(" = ").unwrap()).map(|(name, value)| (name.to_owned(), unhex(value))).collect()
+}
+
+fn fixed(name: &str) -> Vec<u8> {
+    fixture().into_iter().find(|(other, _)| other == name).unwrap().1
+}
+
+#[test]
+fn this_build_writes_the_committed_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = written(dir.path());
+    let text = written.iter().map(|(name, value)| format!("{name} = {}\n", hex(value))).collect::<Vec<_>>().concat();
+    assert!(written == fixture(), "the format changed; now it is:\n{text}");
+}
+
+#[test]
+fn this_build_reads_the_committed_bytes() {
+    let mut assembler = Assembler::default();
+    let mut records = Vec::new();
+    for (name, value) in fixture() {
+        let Some((place, key)) = name.split_once(' ').map(|(place, key)| (place, unhex(key))) else { continue };
+        match (place, key[0]) {
+            ("log", b'L') => records.extend(assembler.push(&key, &value).unwrap()),
+            ("log", _) => assert_eq!(read_purged(&value).unwrap(), (257, Bytes::from_static(b"marker"))),
+            ("orders", b'E') => assert_eq!(Page::read(&key, &value).unwrap().events, events()),
+            ("orders", b'S') => assert_eq!(StatusV1::read(&key, &value).unwrap().status.status, Status::Confirmed),
+            _ => assert!(value.is_empty()),
+        }
+    }
+    assert_eq!(records, [record()]);
+    assert!(record_key(u64::MAX, 0)[..] < records_end()[..]);
+}
+
+#[test]
+fn this_build_reads_the_committed_files() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, kind, expected) in [("identity", 1, codec::encode(&identity())), ("peers", 2, codec::encode(&met()))] {
+        std::fs::write(dir.path().join(name), fixed(name)).unwrap();
+        assert_eq!(DurableFile::new(dir.path().join(name), kind).read().unwrap().unwrap(), expected);
+    }
+    let data = DataDir::open(&dir.path().join("data"), OpenMode::Create).unwrap();
+    data.start(NodeId(1)).unwrap();
+    std::fs::write(dir.path().join("data/snapshots/258-2.snap"), fixed("snapshot")).unwrap();
+    let snapshots = data.snapshots().unwrap();
+    let newest = snapshots.newest().unwrap();
+    assert_eq!((newest.index, newest.term, &newest.meta[..]), (258, 2, &b"meta"[..]));
+    let chunks: Vec<_> = snapshots.reader(&newest).unwrap().map(Result::unwrap).collect();
+    assert_eq!(chunks, [b"first".to_vec(), b"second".to_vec()]);
+}

@@ -1,0 +1,67 @@
+//! The Raft log, the order log and snapshot files of a node, on sled and plain files.
+//!
+//! Promises: a completion that says `Ok` means the bytes survive a power cut; what is read back was checked (version,
+//! checksum, length); after a failed write or sync the store is *poisoned*, every later call fails, nothing is retried.
+//! Values in sled stay within 4 KiB, one thread writes each database, and each sync is sled's `flush` followed by
+//! `fdatasync` of an own handle: sled's flush alone survives no power cut.
+//!
+//! *Architecture invariant:* only `engine.rs` names `sled`. Nothing here knows Raft's types (heads, votes and entries are
+//! opaque bytes), the network, or a clock. All calls block; an async caller uses a blocking thread, except where a call
+//! says that it returns at once.
+//!
+//! Map:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `data_dir`, `open_error`, `dir_lock` | the directory: lock, layout, why it was not opened |
+//! | `identity`, `peers`, `durable_file` | who this disk is, whom it met; small files replaced atomically |
+//! | `log_store`, `log_tail`, `log_writer`, `log_recovery`, `log_seen`, `log_keys` | the Raft log: cache, group commit, opening |
+//! | `order_log`, `pages`, `memtable`, `page_writer`, `listing`, `backfill` | history of orders: pages, lists, filling gaps |
+//! | `snapshots`, `snapshot_writer`, `snapshot_reader` | state snapshots as files |
+//! | `engine`, `frame`, `queue`, `poison`, `syncer` | sled; checked values; plumbing |
+//! | `limits` | every bound by name |
+
+mod backfill;
+mod data_dir;
+mod dir_lock;
+mod durable_file;
+mod engine;
+#[cfg(test)]
+mod format_tests;
+mod frame;
+mod identity;
+pub mod limits;
+mod listing;
+mod log_keys;
+mod log_recovery;
+mod log_seen;
+mod log_store;
+mod log_tail;
+mod log_writer;
+mod memtable;
+mod open_error;
+mod order_keys;
+mod order_log;
+mod page_writer;
+mod pages;
+mod peers;
+mod poison;
+mod queue;
+mod snapshot_reader;
+mod snapshot_writer;
+mod snapshots;
+mod syncer;
+
+pub use backfill::{Missing, PageBlock};
+pub use data_dir::{DataDir, OpenMode};
+pub use identity::{ClusterId, DiskId, Identity, Roster};
+pub use listing::{BuyerChain, ListPage, Query, StoredOrder};
+pub use log_store::{Completion, LogBounds, LogRecord, LogStore};
+pub use open_error::OpenError;
+pub use order_log::OrderLog;
+pub use pages::Place;
+pub use peers::{MeetError, Peers};
+pub use snapshot_reader::SnapshotReader;
+pub use snapshot_writer::{SnapshotReceiver, SnapshotWriter};
+pub use snapshots::{SnapshotInfo, Snapshots};
+pub use syncer::{DataSync, Syncer};

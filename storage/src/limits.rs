@@ -1,0 +1,79 @@
+//! Every bound of the crate, by name.
+
+/// Longest value in a sled database: larger leaves become blob files, which sled never syncs.
+pub const MAX_VALUE_BYTES: usize = 4096;
+
+/// Bytes of a log record's body in one value; the rest of [`MAX_VALUE_BYTES`] is for framing and headers.
+pub const RECORD_CHUNK_BYTES: usize = 3_900;
+
+/// Longest log record, head and payload: above any entry that a leader may propose.
+pub const MAX_RECORD_BYTES: usize = 16 << 20;
+
+/// What one sync of the log covers at most; a larger single job still goes alone.
+pub const LOG_BATCH_BYTES: usize = 2 << 20;
+
+/// Unwritten log bytes above which an append waits for the writer.
+pub const LOG_QUEUE_BYTES: usize = 64 << 20;
+
+/// Unwritten log jobs above which an append waits for the writer.
+pub const LOG_QUEUE_JOBS: usize = 4_096;
+
+/// Recent log records kept in memory for reading, beyond those not written yet.
+pub const LOG_TAIL_BYTES: usize = 16 << 20;
+
+/// Keys removed in one batch when the log is purged or truncated.
+pub const LOG_REMOVE_KEYS: usize = 1_024;
+
+/// Memory that sled may use for cached pages, per database.
+pub const ENGINE_CACHE_BYTES: u64 = 32 << 20;
+
+/// How often sled's own thread collects garbage.
+pub const ENGINE_FLUSH_EVERY_MS: u64 = 1_000;
+
+/// Target size of an order page with its framing.
+pub const PAGE_BYTES: usize = 4_000;
+
+/// Unwritten order-log bytes above which `append` waits for the writer.
+pub const ORDER_UNWRITTEN_BYTES: usize = 32 << 20;
+
+/// Unwritten order-log bytes at which the writer starts before its gathering time is over.
+pub const ORDER_GATHER_BYTES: usize = 1 << 20;
+
+/// How long order pages are gathered before they are written.
+pub const ORDER_GATHER_MS: u64 = 50;
+
+/// What one order-log batch writes: sled's batch lock is process-wide, and a Raft append may be waiting for it.
+pub const ORDER_BATCH_BYTES: usize = 64 << 10;
+
+/// Pages, or orders of a buyer's chain, that one listing call reads at most.
+pub const LIST_SCAN: usize = 512;
+
+/// Orders that one listing call returns at most.
+pub const LIST_MAX: usize = 1_000;
+
+/// Ranges of missing pages that are kept apart; more are joined to wider ones.
+pub const MISSING_RANGES: usize = 64;
+
+/// Snapshots kept on disk.
+pub const SNAPSHOTS_KEPT: usize = 2;
+
+/// Longest chunk in a snapshot file.
+pub const SNAPSHOT_CHUNK_BYTES: usize = 1 << 20;
+
+/// Longest body of a small durable file (identity, peers).
+pub const DURABLE_FILE_BYTES: usize = 1 << 20;
+
+/// How long opening waits for a database that this process closed just before.
+pub const ENGINE_LOCK_WAIT_MS: u64 = 5_000;
+
+/// Distance of the marks that tell how many bytes of log lie behind an index.
+pub const LOG_MARK_BYTES: u64 = 1 << 20;
+
+/// Longest vote, purge marker or committed mark.
+pub const MAX_MARK_BYTES: usize = 3_072;
+
+/// Longest framed value that is read: an order page of one oversized event may exceed [`MAX_VALUE_BYTES`].
+pub const MAX_FRAMED_BYTES: usize = 1 << 20;
+
+/// Longest meta of a snapshot.
+pub const SNAPSHOT_META_BYTES: usize = 64 << 10;

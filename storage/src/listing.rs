@@ -1,0 +1,154 @@
+//! Orders by SKU, by buyer or all, newest first, with bounded work per call.
+
+use std::io;
+
+use holdfast_inventory::{BuyerHash, LogIndex, Order, OrderRef, SkuId, Status, StatusAt};
+
+use crate::Place;
+use crate::frame::damaged;
+use crate::limits::{LIST_MAX, LIST_SCAN};
+use crate::order_keys::{buyer_key, page_key, place_of, sku_key};
+use crate::order_log::OrderCore;
+use crate::pages::Page;
+
+const FIRST: Place = (LogIndex(0), 0);
+const END: Place = (LogIndex(u64::MAX), u16::MAX);
+
+/// An order as the log has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredOrder {
+    /// What was bought.
+    pub order: Order,
+    /// Its latest status in the log.
+    pub status: StatusAt,
+    /// Its status at acceptance.
+    pub accepted_status: Status,
+}
+
+/// Where a buyer's orders are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuyerChain {
+    /// The buyer, hashed: finds the ends of chains that the state forgot.
+    pub hash: BuyerHash,
+    /// The buyer's name: orders of others are never listed, whatever a cursor says.
+    pub name: String,
+    /// The buyer's latest order, if the state knows one.
+    pub head: Option<OrderRef>,
+}
+
+/// Which orders to list. All given conditions hold together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    /// With a line of this SKU.
+    pub sku: Option<SkuId>,
+    /// Of this buyer.
+    pub buyer: Option<BuyerChain>,
+    /// With this word as status (see [`Status::word`]).
+    pub status: Option<String>,
+    /// Accepted before this one: the last page's [`ListPage::next`].
+    pub before: Option<OrderRef>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Some orders, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListPage {
+    /// The orders; fewer than the limit, even none, do not mean that there are no more.
+    pub orders: Vec<StoredOrder>,
+    /// Where to go on; none if nothing older is left.
+    pub next: Option<OrderRef>,
+}
+
+impl Query {
+    fn takes(&self, stored: &StoredOrder) -> bool {
+        let order = &stored.order;
+        self.sku.is_none_or(|sku| order.lines.iter().any(|line| line.sku == sku))
+            && self.buyer.as_ref().is_none_or(|buyer| *order.buyer == *buyer.name)
+            && self.status.as_ref().is_none_or(|word| word == stored.status.status.word())
+            && self.before.is_none_or(|before| order.at < before)
+    }
+
+    fn limit(&self) -> usize {
+        self.limit.clamp(1, LIST_MAX)
+    }
+
+    fn end(&self) -> Place {
+        self.before.map_or(END, place)
+    }
+}
+
+impl OrderCore {
+    pub(crate) fn list(&self, query: &Query) -> io::Result<ListPage> {
+        match &query.buyer {
+            Some(chain) => self.list_chain(query, chain),
+            None => self.list_pages(query),
+        }
+    }
+
+    /// Walks pages backwards: those that the SKU's marks name, or all.
+    fn list_pages(&self, query: &Query) -> io::Result<ListPage> {
+        let key = |place| query.sku.map_or_else(|| page_key(place), |sku| sku_key(sku, place));
+        let mut list = ListPage::default();
+        let mut end = query.end();
+        for _ in 0..LIST_SCAN {
+            let Some((found, value)) = self.last_in(&key(FIRST), &key(end))? else { return Ok(ListPage { next: None, ..list }) };
+            end = place_of(&found)?;
+            let page = if query.sku.is_none() { Page::read(&found, &value)? } else { self.marked_page(end)? };
+            for event in page.events.into_iter().rev() {
+                let Some(stored) = self.stored(event, page.stamp)?.filter(|stored| query.takes(stored)) else { continue };
+                list.next = Some(stored.order.at);
+                list.orders.push(stored);
+                if list.orders.len() == query.limit() {
+                    return Ok(list);
+                }
+            }
+            list.next = Some(OrderRef { index: end.0, position: end.1 });
+        }
+        Ok(list)
+    }
+
+    fn marked_page(&self, place: Place) -> io::Result<Page> {
+        let key = page_key(place);
+        let value = self.get(&key)?.ok_or_else(|| damaged("a page that a SKU's mark names is gone"))?;
+        Page::read(&key, &value)
+    }
+
+    /// Walks a buyer's chain from order to order, and on to the next chain where the state forgot one.
+    fn list_chain(&self, query: &Query, chain: &BuyerChain) -> io::Result<ListPage> {
+        let mut list = ListPage::default();
+        let mut next = match (query.before, chain.head) {
+            (None, Some(head)) => Some(head),
+            (None, None) => self.forgotten_head(chain, END)?,
+            (Some(before), _) => self.older(chain, before)?.1,
+        };
+        for _ in 0..LIST_SCAN {
+            let Some(at) = next else { break };
+            let (stored, older) = self.older(chain, at)?;
+            list.orders.extend(stored.filter(|stored| query.takes(stored)));
+            list.next = older.map(|_| at);
+            if list.orders.len() == query.limit() {
+                break;
+            }
+            next = older;
+        }
+        Ok(list)
+    }
+
+    /// The buyer's order at `at`, and where the one before it is.
+    fn older(&self, chain: &BuyerChain, at: OrderRef) -> io::Result<(Option<StoredOrder>, Option<OrderRef>)> {
+        let stored = self.order(at)?.filter(|stored| *stored.order.buyer == *chain.name);
+        let previous = stored.as_ref().and_then(|stored| stored.order.previous).filter(|previous| *previous < at);
+        let older = if previous.is_some() { previous } else { self.forgotten_head(chain, place(at))? };
+        Ok((stored, older))
+    }
+
+    fn forgotten_head(&self, chain: &BuyerChain, end: Place) -> io::Result<Option<OrderRef>> {
+        let found = self.last_in(&buyer_key(chain.hash, FIRST), &buyer_key(chain.hash, end))?;
+        found.map(|(key, _)| place_of(&key).map(|(index, position)| OrderRef { index, position })).transpose()
+    }
+}
+
+fn place(order: OrderRef) -> Place {
+    (order.index, order.position)
+}

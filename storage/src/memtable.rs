@@ -1,0 +1,113 @@
+//! What the order log has not written yet, readable like what it has: an ordered map over the database.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use holdfast_inventory::LogIndex;
+
+use crate::Missing;
+use crate::pages::Put;
+
+type Table = BTreeMap<Vec<u8>, Bytes>;
+
+/// Unwritten keys, and how far the log goes.
+#[derive(Default)]
+pub(crate) struct Memtable {
+    active: Table,
+    active_bytes: usize,
+    /// What the writer is writing: dropped only when the database has it.
+    writing: Option<Arc<Table>>,
+    writing_bytes: usize,
+    /// Last entry appended or jumped to.
+    pub(crate) appended: Option<LogIndex>,
+    /// Last entry that the database has.
+    pub(crate) written: Option<LogIndex>,
+    /// Last entry that survives a power cut.
+    pub(crate) durable: Option<LogIndex>,
+    /// Ranges without pages, oldest first.
+    pub(crate) missing: Vec<Missing>,
+    /// Whether `missing` changed since it was handed to the writer.
+    pub(crate) missing_is_new: bool,
+    /// Entry up to which someone waits for a sync.
+    pub(crate) sync_wanted: Option<LogIndex>,
+    pub(crate) is_closed: bool,
+}
+
+/// What the writer takes in one go.
+pub(crate) struct Gathered {
+    pub(crate) table: Arc<Table>,
+    pub(crate) through: Option<LogIndex>,
+    pub(crate) missing: Option<Vec<Missing>>,
+}
+
+impl Memtable {
+    /// An empty one over a database that durably has everything up to `through`, except `missing`.
+    pub(crate) fn recovered(through: Option<LogIndex>, missing: Vec<Missing>) -> Self {
+        Self { appended: through, written: through, durable: through, missing, ..Self::default() }
+    }
+
+    pub(crate) fn put(&mut self, (key, value): Put) {
+        self.active_bytes += key.len() + value.len() + 64;
+        self.active.insert(key, value);
+    }
+
+    /// Bytes that the database does not have.
+    pub(crate) fn bytes(&self) -> usize {
+        self.active_bytes + self.writing_bytes
+    }
+
+    /// Bytes that the writer has not begun to write.
+    pub(crate) fn active_bytes(&self) -> usize {
+        self.active_bytes
+    }
+
+    /// Whether there is something for the writer.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.appended != self.written || self.missing_is_new || !self.active.is_empty()
+    }
+
+    /// Hands everything to the writer; readers still find it here.
+    pub(crate) fn gather(&mut self) -> Gathered {
+        let table = Arc::new(std::mem::take(&mut self.active));
+        self.writing_bytes = std::mem::take(&mut self.active_bytes);
+        self.writing = Some(Arc::clone(&table));
+        let missing = std::mem::take(&mut self.missing_is_new).then(|| self.missing.clone());
+        Gathered { table, through: self.appended, missing }
+    }
+
+    /// Whether someone waits for a sync that can be done now.
+    pub(crate) fn is_sync_due(&self) -> bool {
+        self.sync_wanted.is_some_and(|wanted| self.appended >= Some(wanted))
+    }
+
+    /// Hears that the database has what was gathered.
+    pub(crate) fn written(&mut self, through: Option<LogIndex>) {
+        self.writing = None;
+        self.writing_bytes = 0;
+        self.written = through;
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Bytes> {
+        self.active.get(key).or_else(|| self.writing.as_ref()?.get(key)).cloned()
+    }
+
+    /// The last key in `from..to`.
+    pub(crate) fn last_in(&self, from: &[u8], to: &[u8]) -> Option<Put> {
+        let tables = [Some(&self.active), self.writing.as_deref()];
+        let last = tables.into_iter().flatten().filter_map(|table| table.range::<[u8], _>(bounds(from, to)).next_back());
+        // Of equal keys the active table's is the newer, and it comes first.
+        last.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(key, value)| (key.clone(), value.clone()))
+    }
+
+    /// The first key in `from..to`.
+    pub(crate) fn first_in(&self, from: &[u8], to: &[u8]) -> Option<Put> {
+        let tables = [Some(&self.active), self.writing.as_deref()];
+        let first = tables.into_iter().flatten().filter_map(|table| table.range::<[u8], _>(bounds(from, to)).next());
+        first.min_by(|a, b| a.0.cmp(b.0)).map(|(key, value)| (key.clone(), value.clone()))
+    }
+}
+
+fn bounds<'a>(from: &'a [u8], to: &'a [u8]) -> (std::ops::Bound<&'a [u8]>, std::ops::Bound<&'a [u8]>) {
+    (std::ops::Bound::Included(from), std::ops::Bound::Excluded(if to < from { from } else { to }))
+}

@@ -1,0 +1,84 @@
+//! Why a data directory was not opened, and what the operator does about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use holdfast_inventory::NodeId;
+use thiserror::Error;
+
+/// Why a data directory, or a part of it, was not opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Another process holds the lock.
+    #[error("data directory {0} is in use by another process: stop that one first, or choose another directory")]
+    InUse(PathBuf),
+    /// The directory must exist, and does not.
+    #[error("data directory {0} does not exist: check the path")]
+    Absent(PathBuf),
+    /// The directory holds files that are not a node's.
+    #[error("directory {0} is not empty and is no data directory: choose an empty one")]
+    Foreign(PathBuf),
+    /// The directory was made for another node.
+    #[error("data directory {path} belongs to node {owner}, not to node {asked}: give this node its own directory, or correct its id")]
+    OtherNode {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: NodeId,
+        /// Who asked for it.
+        asked: NodeId,
+    },
+    /// A version of the format that this build does not read.
+    #[error("{path} has format version {version}, which this build does not read: start the build that wrote it")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u8,
+    },
+    /// A small file (identity, peers) does not read back.
+    #[error("{path} is damaged ({reason}): remove this member from the cluster and join again with an empty directory under a new id")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The Raft log does not read back: a node that forgot what it acknowledged must not vote again.
+    #[error(
+        "Raft log {path} is damaged ({reason}): remove this member from the cluster and join again with an empty directory under a new id"
+    )]
+    LogDamaged {
+        /// The log's directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The operating system said no.
+    #[error("cannot use {path}: {source}; check permissions and space, then start again")]
+    Io {
+        /// What was being used.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    /// Whether the directory is whole but not for this use (exit code 4); otherwise it is damaged or unusable (exit code 3).
+    pub fn refused(&self) -> bool {
+        match self {
+            OpenError::InUse(_)
+            | OpenError::Absent(_)
+            | OpenError::Foreign(_)
+            | OpenError::OtherNode { .. }
+            | OpenError::Version { .. } => true,
+            OpenError::Damaged { .. } | OpenError::LogDamaged { .. } | OpenError::Io { .. } => false,
+        }
+    }
+
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> OpenError {
+        let path = path.into();
+        move |source| OpenError::Io { path, source }
+    }
+}

@@ -1,0 +1,109 @@
+//! The one thread that writes the order log.
+//!
+//! Order of a round: pages, marks and statuses in small batches; then, in the last batch, the index that they reach and the
+//! missing ranges; then a sync, if someone waits for one. After a crash entries beyond the stored index may be there in
+//! part: they are applied again, and write the same keys.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use holdfast_inventory::{LogIndex, codec};
+
+use crate::Missing;
+use crate::engine::{Batch, Engine};
+use crate::frame::{damaged, seal, unseal};
+use crate::limits::{ORDER_BATCH_BYTES, ORDER_GATHER_BYTES, ORDER_GATHER_MS};
+use crate::memtable::{Gathered, Memtable};
+use crate::order_keys::{MISSING_KEY, THROUGH_KEY};
+use crate::order_log::OrderCore;
+
+/// What the database says about itself; `InvalidData` if it is damaged.
+pub(crate) fn recover(engine: &Engine) -> io::Result<Memtable> {
+    let through: Option<LogIndex> = read_meta(engine, THROUGH_KEY)?;
+    let missing: Vec<Missing> = read_meta(engine, MISSING_KEY)?.unwrap_or_default();
+    // Opening synced the file: what was read back here survives a power cut from now on.
+    Ok(Memtable::recovered(through, missing))
+}
+
+fn read_meta<T: serde::de::DeserializeOwned>(engine: &Engine, key: &[u8]) -> io::Result<Option<T>> {
+    let Some(value) = engine.get(key)? else { return Ok(None) };
+    codec::decode(unseal(key, &value)?).map(Some).map_err(|error| damaged(&error.to_string()))
+}
+
+/// Runs until the log is closed and written. A failure or a panic poisons the log: nobody waits for a writer that is gone.
+pub(crate) fn run_to_the_end(core: &OrderCore) {
+    let result = catch_unwind(AssertUnwindSafe(|| run(core)));
+    if let Err(error) = result.unwrap_or_else(|_| Err(io::Error::other("its writer panicked"))) {
+        core.poison.raise("the order log could not be written", &error);
+    }
+    // Taken once, so that nobody is between a look at the poison and the wait.
+    drop(core.memtable());
+    core.progress.notify_all();
+}
+
+fn run(core: &OrderCore) -> io::Result<()> {
+    while let Some((gathered, sync)) = gather(core) {
+        write(&core.engine, &gathered)?;
+        if sync {
+            core.engine.sync()?;
+        }
+        let mut memtable = core.memtable();
+        memtable.written(gathered.through);
+        if sync {
+            memtable.durable = gathered.through;
+            memtable.sync_wanted = memtable.sync_wanted.filter(|wanted| gathered.through < Some(*wanted));
+        }
+        drop(memtable);
+        core.progress.notify_all();
+    }
+    core.engine.sync()
+}
+
+/// Waits for work, gathers more of it for a while, and takes all there is; none when the log is closed and written. Also
+/// tells whether to sync.
+fn gather(core: &OrderCore) -> Option<(Gathered, bool)> {
+    let mut memtable = core.memtable();
+    let mut deadline = None;
+    loop {
+        let is_dirty = memtable.is_dirty();
+        if memtable.is_closed && !is_dirty {
+            return None;
+        }
+        let sync = memtable.is_sync_due();
+        let wait = match (is_dirty, deadline) {
+            (false, _) => None,
+            (true, None) => Some(Duration::from_millis(ORDER_GATHER_MS)),
+            (true, Some(deadline)) => Some(Instant::saturating_duration_since(&deadline, Instant::now())),
+        };
+        let is_full = memtable.active_bytes() > ORDER_GATHER_BYTES;
+        if sync || memtable.is_closed || is_full || wait.is_some_and(|wait| wait.is_zero()) {
+            return Some((memtable.gather(), sync));
+        }
+        memtable = match wait {
+            None => core.filled.wait(memtable).unwrap_or_else(PoisonError::into_inner),
+            Some(wait) => {
+                deadline.get_or_insert_with(|| Instant::now() + wait);
+                core.filled.wait_timeout(memtable, wait).unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+    }
+}
+
+fn write(engine: &Engine, gathered: &Gathered) -> io::Result<()> {
+    let mut batch = Batch::default();
+    for (key, value) in gathered.table.iter() {
+        batch.put(key, value);
+        if batch.bytes() >= ORDER_BATCH_BYTES {
+            engine.apply(std::mem::take(&mut batch))?;
+        }
+    }
+    if let Some(through) = gathered.through {
+        batch.put(THROUGH_KEY, &seal(THROUGH_KEY, &[&codec::encode(&through)]));
+    }
+    if let Some(missing) = &gathered.missing {
+        batch.put(MISSING_KEY, &seal(MISSING_KEY, &[&codec::encode(missing)]));
+    }
+    engine.apply(batch)
+}

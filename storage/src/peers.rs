@@ -1,0 +1,148 @@
+//! The latest start met of each member: what tells an older copy of a disk from the disk.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use holdfast_inventory::{Incarnation, NodeId, codec};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::durable_file::DurableFile;
+use crate::{DiskId, OpenError, Roster};
+
+/// Why a peer's hello is refused.
+#[derive(Debug, Error)]
+pub enum MeetError {
+    /// A later start of that disk was met before, or another copy of the same start.
+    #[error("node {node} runs on an older copy of its data directory: restore nothing, join as a new member under a new id")]
+    OlderCopy {
+        /// Who.
+        node: NodeId,
+    },
+    /// The disk is not the one that the roster has for that member; also for a node that is no member.
+    #[error("node {node} came with a disk that this cluster does not know: a wiped disk must join as a new member under a new id")]
+    UnknownDisk {
+        /// Who.
+        node: NodeId,
+    },
+    /// The meeting could not be made durable.
+    #[error("cannot record the meeting with a peer: {0}")]
+    Io(#[from] io::Error),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MetV1 {
+    pub(crate) disk: DiskId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) nonce: u64,
+}
+
+/// Whom this disk met; shared by all connections.
+#[derive(Debug)]
+pub struct Peers {
+    file: DurableFile,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    members: BTreeMap<NodeId, DiskId>,
+    met: BTreeMap<NodeId, MetV1>,
+}
+
+impl Peers {
+    pub(crate) fn open(file: DurableFile, roster: Option<&Roster>) -> Result<Self, OpenError> {
+        let met = match file.read()? {
+            None => BTreeMap::new(),
+            Some(body) => codec::decode(&body).map_err(|e| OpenError::Damaged { path: file.path().to_owned(), reason: e.to_string() })?,
+        };
+        let members = roster.map(|roster| roster.members.clone()).unwrap_or_default();
+        Ok(Self { file, known: Mutex::new(Known { members, met }) })
+    }
+
+    /// Takes over the members of a roster that has just become durable.
+    pub fn set_roster(&self, roster: &Roster) {
+        self.lock().members.clone_from(&roster.members);
+    }
+
+    /// Judges a hello. `Ok` means that this start may talk, and that no earlier one of that member will be taken again,
+    /// not even after a power cut here: a start met for the first time is synced before this returns.
+    ///
+    /// Blocks for that sync, and returns at once for a reconnect.
+    pub fn meet(&self, node: NodeId, disk: DiskId, incarnation: Incarnation, nonce: u64) -> Result<(), MeetError> {
+        // The lock is held over the sync on purpose: two hellos of one member must be judged one after the other.
+        let mut known = self.lock();
+        if known.members.get(&node) != Some(&disk) {
+            return Err(MeetError::UnknownDisk { node });
+        }
+        let now = MetV1 { disk, incarnation, nonce };
+        match known.met.get(&node) {
+            Some(seen) if *seen == now => return Ok(()),
+            Some(seen) if seen.disk == disk && seen.incarnation >= incarnation => return Err(MeetError::OlderCopy { node }),
+            _ => {}
+        }
+        let mut met = known.met.clone();
+        met.insert(node, now);
+        self.file.write(&codec::encode(&met))?;
+        known.met = met;
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ClusterId;
+
+    const NODE: NodeId = NodeId(2);
+    const DISK: DiskId = DiskId(20);
+
+    fn roster() -> Roster {
+        Roster { cluster: ClusterId(1), members: [(NODE, DISK)].into() }
+    }
+
+    fn open(dir: &std::path::Path) -> Peers {
+        Peers::open(DurableFile::new(dir.join("peers"), 2), Some(&roster())).unwrap()
+    }
+
+    #[test]
+    fn the_same_start_reconnects_and_a_later_one_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let peers = open(dir.path());
+        peers.meet(NODE, DISK, Incarnation(3), 7).unwrap();
+        peers.meet(NODE, DISK, Incarnation(3), 7).unwrap();
+        peers.meet(NODE, DISK, Incarnation(4), 1).unwrap();
+    }
+
+    #[test]
+    fn an_older_copy_is_refused_also_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path()).meet(NODE, DISK, Incarnation(3), 7).unwrap();
+        let peers = open(dir.path());
+        assert!(matches!(peers.meet(NODE, DISK, Incarnation(2), 7), Err(MeetError::OlderCopy { .. })));
+        assert!(matches!(peers.meet(NODE, DISK, Incarnation(3), 8), Err(MeetError::OlderCopy { .. })));
+        peers.meet(NODE, DISK, Incarnation(3), 7).unwrap();
+    }
+
+    #[test]
+    fn a_wiped_disk_and_a_stranger_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let peers = open(dir.path());
+        assert!(matches!(peers.meet(NODE, DiskId(21), Incarnation(9), 1), Err(MeetError::UnknownDisk { .. })));
+        assert!(matches!(peers.meet(NodeId(9), DISK, Incarnation(9), 1), Err(MeetError::UnknownDisk { .. })));
+    }
+
+    #[test]
+    fn before_a_roster_nobody_is_met() {
+        let dir = tempfile::tempdir().unwrap();
+        let peers = Peers::open(DurableFile::new(dir.path().join("peers"), 2), None).unwrap();
+        assert!(peers.meet(NODE, DISK, Incarnation(1), 1).is_err());
+        peers.set_roster(&roster());
+        peers.meet(NODE, DISK, Incarnation(1), 1).unwrap();
+    }
+}

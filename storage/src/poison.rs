@@ -1,0 +1,50 @@
+//! The state after a failed write: sticky, known to everyone who asks or waits.
+
+use std::io;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Called with the reason when a store is poisoned.
+pub(crate) type Alarm = Box<dyn FnOnce(&str) + Send>;
+
+/// Whether a store failed, and whom to tell.
+#[derive(Default)]
+pub(crate) struct Poison {
+    reason: OnceLock<String>,
+    alarms: Mutex<Vec<Alarm>>,
+}
+
+impl Poison {
+    /// Marks the store as failed; the first reason stays.
+    pub(crate) fn raise(&self, what: &str, error: &io::Error) {
+        let reason = format!("{what}: {error}");
+        if self.reason.set(reason.clone()).is_ok() {
+            tracing::error!(%reason, "storage failed; the node must stop");
+        }
+        let alarms = std::mem::take(&mut *self.alarms.lock().unwrap_or_else(PoisonError::into_inner));
+        for alarm in alarms {
+            alarm(self.reason.get().map_or("", String::as_str));
+        }
+    }
+
+    /// Why the store failed, if it did.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.reason.get().map(String::as_str)
+    }
+
+    /// Fails if the store has.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        self.reason().map_or(Ok(()), |reason| Err(io::Error::other(reason.to_owned())))
+    }
+
+    /// Calls `alarm` once the store fails, at once if it has.
+    pub(crate) fn on_raise(&self, alarm: Alarm) {
+        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.reason() {
+            Some(reason) => {
+                drop(alarms);
+                alarm(reason);
+            }
+            None => alarms.push(alarm),
+        }
+    }
+}

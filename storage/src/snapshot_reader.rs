@@ -1,0 +1,136 @@
+//! Reading a snapshot file, chunk by chunk.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use bytes::Bytes;
+
+use crate::SnapshotInfo;
+use crate::frame::damaged;
+use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES};
+use crate::snapshot_writer::{MAGIC, VERSION};
+
+/// Chunks of a snapshot in order; an error ends them. Without an error the file was found whole up to its last byte.
+#[derive(Debug)]
+pub struct SnapshotReader {
+    file: BufReader<File>,
+    checksum: crc32fast::Hasher,
+    index: u64,
+    term: u64,
+    meta: Bytes,
+    chunks: u64,
+    is_over: bool,
+}
+
+impl SnapshotReader {
+    /// Opens a file and checks its header.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let mut reader = Self {
+            file: BufReader::with_capacity(SNAPSHOT_CHUNK_BYTES, File::open(path)?),
+            checksum: crc32fast::Hasher::new(),
+            index: 0,
+            term: 0,
+            meta: Bytes::new(),
+            chunks: 0,
+            is_over: false,
+        };
+        reader.read_header()?;
+        Ok(reader)
+    }
+
+    /// Last entry in the snapshot.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// Term of that entry.
+    pub fn term(&self) -> u64 {
+        self.term
+    }
+
+    /// What its maker put beside the state.
+    pub fn meta(&self) -> &Bytes {
+        &self.meta
+    }
+
+    fn read_header(&mut self) -> io::Result<()> {
+        if self.take::<4>()? != MAGIC {
+            return Err(damaged("not a snapshot file"));
+        }
+        if self.take::<1>()? != [VERSION] {
+            // Not damage: the operator started an older build, and nothing may be set aside for that.
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "a snapshot version that this build does not read"));
+        }
+        self.index = u64::from_le_bytes(self.take()?);
+        self.term = u64::from_le_bytes(self.take()?);
+        let length = u32::from_le_bytes(self.take()?) as usize;
+        if length > SNAPSHOT_META_BYTES {
+            return Err(damaged("the snapshot's meta is over its length limit"));
+        }
+        self.meta = self.take_vec(length)?.into();
+        let expected = self.checksum.clone().finalize();
+        if u32::from_le_bytes(self.take()?) == expected { Ok(()) } else { Err(damaged("the snapshot's header fails its checksum")) }
+    }
+
+    fn read_chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let length = u32::from_le_bytes(self.take()?) as usize;
+        if length == 0 {
+            return self.read_end().map(|()| None);
+        }
+        if length > SNAPSHOT_CHUNK_BYTES {
+            return Err(damaged("a snapshot's chunk is over its length limit"));
+        }
+        let expected = u32::from_le_bytes(self.take()?);
+        let chunk = self.take_vec(length)?;
+        self.chunks += 1;
+        if crc32fast::hash(&chunk) == expected { Ok(Some(chunk)) } else { Err(damaged("a snapshot's chunk fails its checksum")) }
+    }
+
+    fn read_end(&mut self) -> io::Result<()> {
+        let chunks = u64::from_le_bytes(self.take()?);
+        let expected = self.checksum.clone().finalize();
+        let checksum = u32::from_le_bytes(self.take()?);
+        if chunks != self.chunks || checksum != expected || self.file.read(&mut [0])? != 0 {
+            return Err(damaged("the snapshot's end does not fit the rest"));
+        }
+        Ok(())
+    }
+
+    fn take<const N: usize>(&mut self) -> io::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.file.read_exact(&mut bytes)?;
+        self.checksum.update(&bytes);
+        Ok(bytes)
+    }
+
+    fn take_vec(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.file.read_exact(&mut bytes)?;
+        self.checksum.update(&bytes);
+        Ok(bytes)
+    }
+}
+
+impl Iterator for SnapshotReader {
+    type Item = io::Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        let item = self.read_chunk().transpose();
+        self.is_over = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+/// Reads a whole file; tells what it is if it is good.
+pub(crate) fn verify(path: &Path) -> io::Result<SnapshotInfo> {
+    let mut reader = SnapshotReader::open(path)?;
+    for chunk in &mut reader {
+        chunk?;
+    }
+    let file_bytes = std::fs::metadata(path)?.len();
+    Ok(SnapshotInfo { index: reader.index, term: reader.term, meta: reader.meta, path: path.to_owned(), file_bytes })
+}

@@ -1,0 +1,132 @@
+//! Making a snapshot file, from chunks of a state or from a peer's bytes.
+//!
+//! Layout, integers little-endian: `HFSN`, version (1 byte), index (8), term (8), length of meta (4), meta, CRC-32 of all that
+//! (4); then each chunk as length (4), CRC-32 (4), bytes; at the end a length of 0, the number of chunks (8), and the CRC-32
+//! of everything before it (4).
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES};
+use crate::{SnapshotInfo, Snapshots};
+
+pub(crate) const MAGIC: [u8; 4] = *b"HFSN";
+pub(crate) const VERSION: u8 = 1;
+
+/// A file that removes itself unless it was published.
+#[derive(Debug)]
+struct Part {
+    snapshots: Snapshots,
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Part {
+    fn create(snapshots: Snapshots, path: PathBuf) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
+        Ok(Self { snapshots, path, file: BufWriter::with_capacity(SNAPSHOT_CHUNK_BYTES, file) })
+    }
+
+    /// Synced before it gets its name.
+    fn publish(mut self) -> io::Result<SnapshotInfo> {
+        self.file.flush()?;
+        self.file.get_ref().sync_all()?;
+        self.snapshots.publish(&self.path)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // After publishing nothing has this name any more; what cannot be removed now goes at the next opening.
+        if let Err(error) = std::fs::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.path.display(), %error, "an unfinished snapshot stays until the next start");
+        }
+    }
+}
+
+/// A snapshot being made. Dropped before [`finish`](Self::finish), it leaves nothing behind.
+#[derive(Debug)]
+pub struct SnapshotWriter {
+    part: Part,
+    checksum: crc32fast::Hasher,
+    chunks: u64,
+}
+
+impl SnapshotWriter {
+    pub(crate) fn begin(snapshots: Snapshots, path: PathBuf, index: u64, term: u64, meta: &[u8]) -> io::Result<Self> {
+        let Some(length) = u32::try_from(meta.len()).ok().filter(|_| meta.len() <= SNAPSHOT_META_BYTES) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the snapshot's meta is over its length limit"));
+        };
+        let mut header = Vec::with_capacity(64 + meta.len());
+        header.extend_from_slice(&MAGIC);
+        header.push(VERSION);
+        header.extend_from_slice(&index.to_le_bytes());
+        header.extend_from_slice(&term.to_le_bytes());
+        header.extend_from_slice(&length.to_le_bytes());
+        header.extend_from_slice(meta);
+        header.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
+        let mut writer = Self { part: Part::create(snapshots, path)?, checksum: crc32fast::Hasher::new(), chunks: 0 };
+        writer.put(&header)?;
+        Ok(writer)
+    }
+
+    /// Adds a chunk, which may not be empty.
+    pub fn chunk(&mut self, chunk: &[u8]) -> io::Result<()> {
+        let fits = !chunk.is_empty() && chunk.len() <= SNAPSHOT_CHUNK_BYTES;
+        let Some(length) = u32::try_from(chunk.len()).ok().filter(|_| fits) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a snapshot's chunk is empty or over its length limit"));
+        };
+        self.chunks += 1;
+        self.put(&length.to_le_bytes())?;
+        self.put(&crc32fast::hash(chunk).to_le_bytes())?;
+        self.put(chunk)
+    }
+
+    /// Makes the snapshot durable and visible, and removes the oldest beyond the newest two.
+    pub fn finish(mut self) -> io::Result<SnapshotInfo> {
+        let chunks = self.chunks;
+        self.put(&0_u32.to_le_bytes())?;
+        self.put(&chunks.to_le_bytes())?;
+        let checksum = self.checksum.clone().finalize();
+        self.put(&checksum.to_le_bytes())?;
+        self.part.publish()
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.checksum.update(bytes);
+        self.part.file.write_all(bytes)
+    }
+}
+
+/// A peer's snapshot file being received. Dropped before [`finish`](Self::finish), it leaves nothing behind.
+#[derive(Debug)]
+pub struct SnapshotReceiver {
+    part: Part,
+    bytes: u64,
+}
+
+impl SnapshotReceiver {
+    pub(crate) fn begin(snapshots: Snapshots, path: PathBuf) -> io::Result<Self> {
+        Ok(Self { part: Part::create(snapshots, path)?, bytes: 0 })
+    }
+
+    /// Adds bytes of the file, in order.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.bytes += bytes.len() as u64;
+        self.part.file.write_all(bytes)
+    }
+
+    /// Bytes taken so far.
+    pub fn received(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Checks the whole file, makes it durable and visible, and removes the oldest beyond the newest two.
+    pub fn finish(self) -> io::Result<SnapshotInfo> {
+        self.part.publish()
+    }
+}

@@ -1,0 +1,137 @@
+//! Snapshot files of a directory: `<index>-<term>.snap`, the newest two.
+//!
+//! A file gets its name only when it is whole and synced; the directory is synced after each rename. So a crash leaves at
+//! most a `.part` file, which the next opening removes.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use crate::durable_file::sync_dir;
+use crate::limits::SNAPSHOTS_KEPT;
+use crate::snapshot_reader::verify;
+use crate::{OpenError, SnapshotReader, SnapshotReceiver, SnapshotWriter};
+
+const SUFFIX: &str = "snap";
+const PART_SUFFIX: &str = "part";
+
+/// A complete snapshot file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotInfo {
+    /// Last entry in it.
+    pub index: u64,
+    /// Term of that entry.
+    pub term: u64,
+    /// What its maker put beside the state: opaque.
+    pub meta: Bytes,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length.
+    pub file_bytes: u64,
+}
+
+impl SnapshotInfo {
+    /// The file as it is, to be sent to a peer. It stays readable through this handle when newer snapshots replace it.
+    pub fn open_raw(&self) -> io::Result<File> {
+        File::open(&self.path)
+    }
+}
+
+/// The snapshots of a data directory. A cheap handle.
+#[derive(Clone, Debug)]
+pub struct Snapshots {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Good snapshots, oldest first.
+    good: Vec<SnapshotInfo>,
+    parts: u64,
+}
+
+impl Snapshots {
+    /// Checks every file whole; damaged ones are set aside and unfinished ones removed, so that the one before is the newest.
+    pub(crate) fn open(dir: &Path) -> Result<Self, OpenError> {
+        let mut good = Vec::new();
+        for entry in std::fs::read_dir(dir).map_err(OpenError::io(dir))? {
+            let path = entry.map_err(OpenError::io(dir))?.path();
+            match path.extension().and_then(|suffix| suffix.to_str()) {
+                Some(SUFFIX) => good.extend(check(&path)?),
+                Some(PART_SUFFIX) => std::fs::remove_file(&path).map_err(OpenError::io(&path))?,
+                _ => {}
+            }
+        }
+        good.sort_by_key(|info| (info.index, info.term));
+        Ok(Self { inner: Arc::new(Inner { dir: dir.to_owned(), state: Mutex::new(State { good, parts: 0 }) }) })
+    }
+
+    /// The newest good snapshot.
+    pub fn newest(&self) -> Option<SnapshotInfo> {
+        self.state().good.last().cloned()
+    }
+
+    /// Begins a snapshot of the state at `index`; nothing is seen of it before it is finished.
+    pub fn writer(&self, index: u64, term: u64, meta: impl AsRef<[u8]>) -> io::Result<SnapshotWriter> {
+        SnapshotWriter::begin(self.clone(), self.part_path(), index, term, meta.as_ref())
+    }
+
+    /// Begins to take a peer's snapshot file, byte for byte.
+    pub fn receiver(&self) -> io::Result<SnapshotReceiver> {
+        SnapshotReceiver::begin(self.clone(), self.part_path())
+    }
+
+    /// Reads a snapshot's chunks.
+    pub fn reader(&self, info: &SnapshotInfo) -> io::Result<SnapshotReader> {
+        SnapshotReader::open(&info.path)
+    }
+
+    /// Gives a whole, synced file its name, and lets the oldest go.
+    pub(crate) fn publish(&self, part: &Path) -> io::Result<SnapshotInfo> {
+        let mut info = verify(part)?;
+        info.path = self.inner.dir.join(format!("{}-{}.{SUFFIX}", info.index, info.term));
+        let mut state = self.state();
+        std::fs::rename(part, &info.path)?;
+        sync_dir(&self.inner.dir)?;
+        state.good.retain(|other| other.path != info.path);
+        state.good.push(info.clone());
+        state.good.sort_by_key(|info| (info.index, info.term));
+        while state.good.len() > SNAPSHOTS_KEPT {
+            let oldest = state.good.remove(0);
+            std::fs::remove_file(&oldest.path)?;
+        }
+        Ok(info)
+    }
+
+    fn part_path(&self) -> PathBuf {
+        let mut state = self.state();
+        state.parts += 1;
+        self.inner.dir.join(format!("{}.{PART_SUFFIX}", state.parts))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The snapshot at `path`; none if it is damaged, after setting it aside.
+fn check(path: &Path) -> Result<Option<SnapshotInfo>, OpenError> {
+    match verify(path) {
+        Ok(info) => Ok(Some(info)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
+            tracing::error!(path = %path.display(), %error, "a snapshot is damaged and set aside; an older one or a peer replaces it");
+            std::fs::rename(path, path.with_extension("damaged")).map_err(OpenError::io(path))?;
+            Ok(None)
+        }
+        Err(source) => Err(OpenError::Io { path: path.to_owned(), source }),
+    }
+}

@@ -1,0 +1,109 @@
+//! Snapshot files: whole or absent, the newest two, damage found and survived.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test may panic, and its numbers are small")]
+
+use holdfast_inventory::NodeId;
+use holdfast_storage::{DataDir, OpenMode, SnapshotInfo, Snapshots};
+
+fn open(root: &std::path::Path) -> Snapshots {
+    let dir = DataDir::open(root, OpenMode::Create).unwrap();
+    dir.start(NodeId(1)).unwrap();
+    dir.snapshots().unwrap()
+}
+
+fn write(snapshots: &Snapshots, index: u64) -> SnapshotInfo {
+    let mut writer = snapshots.writer(index, 3, b"meta").unwrap();
+    for chunk in chunks(index) {
+        writer.chunk(&chunk).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+fn chunks(index: u64) -> Vec<Vec<u8>> {
+    (1..5).map(|n| vec![index as u8; n * 1_000]).collect()
+}
+
+fn read(snapshots: &Snapshots, info: &SnapshotInfo) -> Vec<Vec<u8>> {
+    snapshots.reader(info).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn a_snapshot_reads_back_also_after_a_restart() {
+    let root = tempfile::tempdir().unwrap();
+    let snapshots = open(root.path());
+    assert_eq!(snapshots.newest(), None);
+    let made = write(&snapshots, 7);
+    assert_eq!((made.index, made.term, &made.meta[..]), (7, 3, &b"meta"[..]));
+    drop(snapshots);
+    let snapshots = open(root.path());
+    assert_eq!(snapshots.newest(), Some(made.clone()));
+    assert_eq!(read(&snapshots, &made), chunks(7));
+}
+
+#[test]
+fn the_newest_two_are_kept_and_an_open_one_stays_readable() {
+    let root = tempfile::tempdir().unwrap();
+    let snapshots = open(root.path());
+    let first = write(&snapshots, 1);
+    let reader = snapshots.reader(&first).unwrap();
+    write(&snapshots, 2);
+    write(&snapshots, 3);
+    let names = std::fs::read_dir(root.path().join("snapshots")).unwrap().count();
+    assert_eq!((names, snapshots.newest().unwrap().index), (2, 3));
+    assert_eq!(reader.map(Result::unwrap).collect::<Vec<_>>(), chunks(1));
+}
+
+#[test]
+fn an_unfinished_snapshot_leaves_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let snapshots = open(root.path());
+    let mut writer = snapshots.writer(1, 1, b"").unwrap();
+    writer.chunk(b"half").unwrap();
+    drop(writer);
+    assert_eq!(std::fs::read_dir(root.path().join("snapshots")).unwrap().count(), 0);
+    std::fs::write(root.path().join("snapshots/9.part"), b"left by a crash").unwrap();
+    drop(snapshots);
+    open(root.path());
+    assert_eq!(std::fs::read_dir(root.path().join("snapshots")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_damaged_newest_gives_way_to_the_one_before() {
+    let root = tempfile::tempdir().unwrap();
+    let snapshots = open(root.path());
+    write(&snapshots, 1);
+    let newest = write(&snapshots, 2);
+    let good = std::fs::read(&newest.path).unwrap();
+    drop(snapshots);
+    for cut in [0, 3, 20, 40, 1_500, good.len() - 1] {
+        std::fs::write(&newest.path, &good[..cut]).unwrap();
+        assert_eq!(open(root.path()).newest().unwrap().index, 1, "cut to {cut}");
+    }
+    for flip in [6, 25, 32, 50, 3_000, good.len() - 10, good.len() - 2] {
+        let mut bad = good.clone();
+        bad[flip] ^= 4;
+        std::fs::write(&newest.path, &bad).unwrap();
+        assert_eq!(open(root.path()).newest().unwrap().index, 1, "flipped byte {flip}");
+    }
+    let longer = [&good[..], b"x"].concat();
+    std::fs::write(&newest.path, longer).unwrap();
+    assert_eq!(open(root.path()).newest().unwrap().index, 1);
+}
+
+#[test]
+fn a_received_file_is_taken_only_whole() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let made = write(&open(here.path()), 9);
+    let bytes = std::fs::read(&made.path).unwrap();
+    let snapshots = open(there.path());
+    let mut torn = snapshots.receiver().unwrap();
+    torn.write(&bytes[..bytes.len() - 1]).unwrap();
+    assert!(torn.finish().is_err());
+    assert_eq!(snapshots.newest(), None);
+    let mut receiver = snapshots.receiver().unwrap();
+    for part in bytes.chunks(100) {
+        receiver.write(part).unwrap();
+    }
+    let taken = receiver.finish().unwrap();
+    assert_eq!((taken.index, taken.term, taken.meta.clone()), (9, 3, made.meta));
+    assert_eq!(read(&snapshots, &taken), chunks(9));
+}
