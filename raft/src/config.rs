@@ -1,0 +1,95 @@
+//! What a node is started with.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+
+use holdfast_inventory::{NodeId, Params};
+
+use crate::limits;
+
+/// Where a member is reached, and on which disk it lives. Part of the membership entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeerNode {
+    /// `host:port` of its peer listener.
+    pub peer: String,
+    /// `host:port` of its HTTP listener.
+    pub api: String,
+    /// `host:port` of its admin listener.
+    pub admin: String,
+    /// Its disk id; 0 in a configuration, set when the cluster is made.
+    pub disk: u128,
+    /// Share of the slices it is given, relative to the other members.
+    pub weight: u32,
+}
+
+impl PeerNode {
+    /// This member with the disk that votes for it.
+    pub(crate) fn on_disk(&self, disk: u128) -> Self {
+        Self { disk, ..self.clone() }
+    }
+}
+
+/// Everything that [`RaftNode::start`](crate::RaftNode::start) needs but the data directory.
+#[derive(Debug)]
+pub struct RaftConfig {
+    /// Which member this is.
+    pub node: NodeId,
+    /// The configured members, this one included. Addresses are taken from here; who belongs to the cluster is read
+    /// from its log once it has one.
+    pub members: BTreeMap<NodeId, PeerNode>,
+    /// The peer listener, bound already.
+    pub listener: TcpListener,
+    /// Make a new cluster if the data directory is empty; without effect otherwise.
+    pub bootstrap: bool,
+    /// Parameters of a new cluster.
+    pub params: Params,
+    /// The cluster's name; part of its id, and nodes of another name are not spoken to.
+    pub cluster_name: String,
+    /// Authenticates every peer connection; the same on all members.
+    pub cluster_secret: String,
+    /// Times.
+    pub timing: Timing,
+    /// When snapshots are made, and how much of the log stays behind them.
+    pub snapshots: SnapshotPolicy,
+}
+
+/// Times of the protocol, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// The leader's heartbeat.
+    pub heartbeat_ms: u64,
+    /// Shortest election timeout; at least ten times a log sync.
+    pub election_min_ms: u64,
+    /// Longest election timeout. A leader is replaced after about this and the minimum together.
+    pub election_max_ms: u64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { heartbeat_ms: 50, election_min_ms: 150, election_max_ms: 300 }
+    }
+}
+
+/// When snapshots are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotPolicy {
+    /// After so many entries.
+    pub every_entries: u64,
+    /// Entries that stay in the log behind a snapshot, for members that lag a little.
+    pub keep_entries: u64,
+    /// Bytes of log above which a snapshot is made and what it holds is purged.
+    pub keep_bytes: u64,
+    /// A member that lags more than this is sent a snapshot; above `every_entries`.
+    pub lag_entries: u64,
+}
+
+impl Default for SnapshotPolicy {
+    fn default() -> Self {
+        Self {
+            every_entries: limits::SNAPSHOT_EVERY_ENTRIES,
+            keep_entries: limits::LOG_KEEP_ENTRIES,
+            keep_bytes: limits::LOG_KEEP_BYTES,
+            lag_entries: 2 * limits::SNAPSHOT_EVERY_ENTRIES,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Consensus: openraft wired to Holdfast's storage and peer network.
+//!
+//! Promises: what [`RaftNode::propose`] answers has been applied here after a quorum made it durable; every applied
+//! entry reaches the [`Observer`] once, in log order; no vote and no append is sent or answered before both ends have
+//! proved cluster, disk, incarnation and secret to each other.
+//!
+//! *Architecture invariant:* the only crate that names openraft, and openraft's types appear neither in its public
+//! names nor, by their serde layout, on disk or wire: `mirror` holds what is written.
+//! *Architecture invariant:* nothing awaits while the state's lock is held, and a fault of disk, log or state ends the
+//! node ([`RaftNode::fatal`]): it is never retried or skipped.
+//!
+//! Map:
+//!
+//! | module | holds |
+//! |---|---|
+//! | `config`, `limits` | what a node is started with; every bound |
+//! | `node`, `start`, `watcher` | the [`RaftNode`] handle; the order of a start; who leads, and faults |
+//! | `error`, `alarm`, `status`, `observer` | what callers see, and what they give |
+//! | `types`, `mirror` | openraft's type parameters; versioned forms for disk and wire |
+//! | `log`, `machine`, `snapshot` | storage as openraft wants it; applying; snapshots |
+//! | `wire` | frames, hello and its proof, messages |
+//! | `network` | the sending half: one connection per use and peer |
+//! | `server` | the answering half |
+//! | `bootstrap`, `membership` | the first start of a cluster; who belongs to it |
+//! | `backfill` | fetching missing pages of the order log |
+//! | `trim` | the log's bound in bytes |
+//! | `replay` | a stopped node's directory, checked |
+
+mod alarm;
+mod backfill;
+mod bootstrap;
+mod config;
+mod error;
+pub mod limits;
+mod log;
+mod machine;
+mod membership;
+mod mirror;
+mod network;
+mod node;
+mod observer;
+mod replay;
+mod server;
+mod snapshot;
+mod start;
+mod status;
+#[cfg(test)]
+mod suite;
+mod trim;
+mod types;
+mod watcher;
+mod wire;
+
+pub use config::*;
+pub use error::*;
+pub use node::*;
+pub use observer::*;
+pub use replay::{Replay, ReplayError, replay};
+pub use status::*;

@@ -1,0 +1,100 @@
+//! Sending a snapshot file: in parts, with a checksum over all of it, a few parts in memory at a time.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::SinkExt;
+use holdfast_storage::{SnapshotInfo, Snapshots};
+use openraft::raft::SnapshotResponse;
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use super::dial::Dialer;
+use crate::limits;
+use crate::mirror::{SnapshotMetaV1, VoteV1};
+use crate::types::{TypeConfig, Vote};
+use crate::wire::{self, Connection, HandshakeError, Purpose, SnapshotDone, SnapshotPart, WireError, pack};
+
+/// Why a snapshot did not arrive.
+#[derive(Debug, Error)]
+pub(crate) enum SendError {
+    /// The network's fault, or the receiver's: tried again.
+    #[error(transparent)]
+    Network(#[from] HandshakeError),
+    /// The receiver did not take it.
+    #[error("the receiver did not take the snapshot: {0}")]
+    Refused(String),
+    /// Its file does not read back: this node must stop.
+    #[error("own snapshot: {0}")]
+    Damaged(io::Error),
+}
+
+impl From<WireError> for SendError {
+    fn from(error: WireError) -> Self {
+        SendError::Network(error.into())
+    }
+}
+
+/// Where a snapshot goes.
+pub(crate) struct Target<'a> {
+    pub(crate) dialer: &'a Dialer,
+    pub(crate) to: u64,
+    pub(crate) address: &'a str,
+}
+
+/// Sends the file of `info`, checked first, and waits until it is installed. Dropping the future gives it up.
+pub(crate) async fn send(
+    target: Target<'_>,
+    vote: &Vote,
+    meta: SnapshotMetaV1,
+    info: SnapshotInfo,
+    snapshots: Snapshots,
+) -> Result<SnapshotResponse<TypeConfig>, SendError> {
+    let (mut connection, _) = target.dialer.dial(target.to, target.address, Purpose::Snapshot).await?;
+    feed(&mut connection, &SnapshotPart::Begin { vote: VoteV1::from(vote), meta }).await?;
+    let (parts, mut ready) = mpsc::channel(limits::SNAPSHOT_PARTS_AHEAD);
+    let reading = tokio::task::spawn_blocking(move || read_parts(&snapshots, &info, &parts));
+    let (mut chunks, mut sum) = (0, crc32fast::Hasher::new());
+    while let Some(part) = ready.recv().await {
+        sum.update(&part);
+        chunks += 1;
+        feed(&mut connection, &SnapshotPart::Chunks(vec![part])).await?;
+    }
+    reading.await.map_err(io::Error::other).and_then(|read| read).map_err(SendError::Damaged)?;
+    feed(&mut connection, &SnapshotPart::End { chunks, sum: sum.finalize() }).await?;
+    let installing = Duration::from_millis(limits::SNAPSHOT_INSTALL_MS);
+    let done: SnapshotDone = within(installing, wire::receive(&mut connection)).await?;
+    match (done.refused, done.vote) {
+        (None, Some(vote)) => Ok(SnapshotResponse::new(vote.into())),
+        (reason, _) => Err(SendError::Refused(reason.unwrap_or_else(|| "no reason given".into()))),
+    }
+}
+
+/// Reads the file twice: once to know that it is good, so that a damaged one harms no other node, once to send it.
+fn read_parts(snapshots: &Snapshots, info: &SnapshotInfo, parts: &mpsc::Sender<Bytes>) -> io::Result<()> {
+    let mut file = info.open_raw()?;
+    for chunk in snapshots.reader(info)? {
+        chunk?;
+    }
+    loop {
+        let mut part = Vec::with_capacity(limits::SNAPSHOT_PART_BYTES);
+        (&mut file).take(limits::SNAPSHOT_PART_BYTES as u64).read_to_end(&mut part)?;
+        // The receiver of the parts is gone when the transfer was given up.
+        if part.is_empty() || parts.blocking_send(Bytes::from(part)).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+async fn feed(connection: &mut Connection, part: &SnapshotPart) -> Result<(), WireError> {
+    let stall = Duration::from_millis(limits::SNAPSHOT_STALL_MS);
+    within(stall, async { Ok(connection.send(pack(part)).await?) }).await
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, WireError>>) -> Result<T, WireError> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(result) => result,
+        Err(_) => Err(WireError::Io(io::ErrorKind::TimedOut.into())),
+    }
+}

@@ -1,0 +1,112 @@
+//! A stopped node's directory, replayed: what its state is, and whether everything in it hangs together.
+//!
+//! The state's own assertions (conservation among them) and its digest chain are what checks: a log that is still whole is
+//! replayed from its first entry, and must come to the digest of the snapshot on its way.
+
+use std::borrow::Cow;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use holdfast_inventory::{Entry, Inventory, LogIndex, NodeId, codec};
+use holdfast_storage::{DataDir, LogStore, OpenError};
+use openraft::EntryPayload;
+use thiserror::Error;
+
+use crate::limits::REPLAY_BYTES;
+use crate::log::{committed_in, to_entry};
+use crate::snapshot::load;
+use crate::types::{LogEntry, log_index};
+
+/// What a directory came to.
+pub struct Replay {
+    /// The state at its last entry that was known to be committed.
+    pub inventory: Inventory,
+    /// Entries that were replayed from the log.
+    pub entries: u64,
+    /// Index of the newest snapshot, if there is one.
+    pub snapshot: Option<LogIndex>,
+}
+
+/// Why a directory was not replayed.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// The directory can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A file can't be read or is damaged.
+    #[error("the data directory is damaged: {0}")]
+    Io(#[from] io::Error),
+    /// Log, state and snapshot do not hang together.
+    #[error("at index {index}: {reason}")]
+    Contradiction {
+        /// The entry.
+        index: u64,
+        /// In what way.
+        reason: String,
+    },
+}
+
+/// Replays the newest snapshot and the committed log after it; of a log that was never purged everything. Blocks.
+pub fn replay(data: &DataDir) -> Result<Replay, ReplayError> {
+    let (log, snapshots) = (data.log()?, data.snapshots()?);
+    let stored = snapshots.newest().map(|info| load(&snapshots, &info)).transpose()?;
+    let snapshot = stored.as_ref().map(Inventory::last_index);
+    let whole = log.bounds().purged.is_none() && stored.as_ref().is_none_or(|stored| log_reaches_back(&log, stored));
+    let (inventory, first, check) = match stored {
+        Some(stored) if !whole => (stored.clone(), stored.last_index().0, None),
+        stored => (Inventory::new(), 0, stored),
+    };
+    let mut replay = Replay { inventory, entries: 0, snapshot };
+    if let Some(committed) = committed_in(&log)? {
+        replay.follow(&log, first, committed + 1, check.as_ref())?;
+    }
+    Ok(replay)
+}
+
+/// Whether the log still begins with the cluster's first entry: one that was installed from a peer begins behind it.
+fn log_reaches_back(log: &LogStore, stored: &Inventory) -> bool {
+    stored.last_index() == LogIndex(0) || log.read(0, 1, REPLAY_BYTES).is_ok_and(|records| !records.is_empty())
+}
+
+impl Replay {
+    fn follow(&mut self, log: &LogStore, mut next: u64, end: u64, check: Option<&Inventory>) -> Result<(), ReplayError> {
+        while next < end {
+            let records = log.read(next, end, REPLAY_BYTES)?;
+            if records.is_empty() {
+                return Err(contradiction(next, "the log ends before what it says is committed"));
+            }
+            for record in records {
+                if record.index != next {
+                    return Err(contradiction(next, "the log has a gap"));
+                }
+                self.apply(&to_entry(record)?)?;
+                if check.is_some_and(|check| check.last_index() == self.inventory.last_index() && check.digest() != self.inventory.digest())
+                {
+                    return Err(contradiction(next, "the log and the snapshot come to different digests"));
+                }
+                next += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, entry: &LogEntry) -> Result<(), ReplayError> {
+        let index = log_index(&entry.log_id);
+        let change = match &entry.payload {
+            EntryPayload::Blank => Entry::Blank,
+            EntryPayload::Membership(membership) => Entry::Members(Cow::Owned(membership.nodes().map(|(id, _)| NodeId(*id)).collect())),
+            EntryPayload::Normal(payload) => {
+                let (stamp, command) = codec::read_entry(&payload.0).map_err(|error| contradiction(index.0, &error.to_string()))?;
+                Entry::Command(stamp, command)
+            }
+        };
+        catch_unwind(AssertUnwindSafe(|| self.inventory.apply(index, &change)))
+            .map_err(|_| contradiction(index.0, "the state contradicts itself"))?;
+        self.entries += 1;
+        Ok(())
+    }
+}
+
+fn contradiction(index: u64, reason: &str) -> ReplayError {
+    ReplayError::Contradiction { index, reason: reason.to_owned() }
+}

@@ -1,0 +1,216 @@
+//! The order of a start.
+//!
+//! Incarnation durable → stores open → peers may ask who this is → roster durable (a new cluster only) → consensus →
+//! everything is answered.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, RwLock};
+
+use holdfast_inventory::{Inventory, LogIndex, NodeId};
+use holdfast_storage::{DataDir, Identity, LogStore, OpenError, OrderLog, Snapshots};
+use openraft::SnapshotPolicy;
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::alarm::Alarm;
+use crate::bootstrap::{self, Founders};
+use crate::log::Log;
+use crate::machine::{Machine, Parts};
+use crate::network::{Calls, Dialer, Network};
+use crate::node::{Handle, RaftNode};
+use crate::server::{self, Host};
+use crate::types::Consensus;
+use crate::wire::{BootstrapWord, ClusterKey, Gate};
+use crate::{LeaderView, Observer, RaftConfig, Service, StampSource, StartError, Timing, backfill, limits, trim, watcher};
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        StartError::Storage(error)
+    }
+}
+
+/// What a node is started with, beside its configuration.
+pub(crate) struct Given {
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) stamps: Arc<dyn StampSource>,
+}
+
+struct Stores {
+    log: LogStore,
+    orders: OrderLog,
+    snapshots: Snapshots,
+}
+
+pub(crate) async fn start(config: RaftConfig, data: DataDir, given: Given) -> Result<RaftNode, StartError> {
+    check(&config, &data)?;
+    let alarm = Alarm::new();
+    let (identity, stores) = open(&data, config.node).await?;
+    stores.alarm_on_fault(&alarm);
+    let peers = data.peers(&identity)?;
+    let gate = Arc::new(Gate::new(&identity, ClusterKey::new(&config.cluster_name, &config.cluster_secret), peers, alarm.clone()));
+    let addresses = config.members.iter().map(|(id, node)| (id.0, node.peer.clone())).collect();
+    let dialer = Dialer::new(Arc::clone(&gate), addresses);
+    let roster = identity.cluster.as_ref().map(bootstrap::told);
+    let word = BootstrapWord { members: config.members.keys().map(|id| id.0).collect(), roster };
+    let host_stores = (stores.orders.clone(), stores.snapshots.clone());
+    let host = Arc::new(Host::new(gate, Arc::clone(&given.service), host_stores, alarm.clone(), word));
+    let listener = listen(&config)?;
+    let serving = AbortOnDropHandle::new(tokio::spawn(server::serve(listener, Arc::clone(&host))));
+
+    let identity = join(&config, &data, identity, &dialer, &host).await?;
+    let parts = parts(&stores, Arc::clone(&given.observer), alarm.clone());
+    let network = Network { dialer: dialer.clone(), snapshots: stores.snapshots, alarm };
+    let consensus = run(&config, &parts, network).await?;
+    host.open(consensus.clone());
+    initialize(&config, &identity, &consensus).await?;
+    Ok(assemble((config, identity), given, parts, (consensus, dialer), serving))
+}
+
+/// The handle, and the tasks that follow consensus.
+fn assemble(
+    (config, identity): (RaftConfig, Identity),
+    given: Given,
+    parts: Parts,
+    (consensus, dialer): (Consensus, Dialer),
+    serving: AbortOnDropHandle<()>,
+) -> RaftNode {
+    let calls = Arc::new(Calls::new(dialer));
+    let (leader, view) = watch::channel(LeaderView::default());
+    let following = tokio::spawn(watcher::follow(consensus.clone(), config.node.0, leader, parts.alarm.clone()));
+    let others = config.members.keys().map(|id| id.0).filter(|id| *id != config.node.0).collect();
+    let filling = tokio::spawn(backfill::run(parts.orders.clone(), Arc::clone(&calls), others, parts.alarm.clone()));
+    let trimming = tokio::spawn(trim::run(consensus.clone(), parts.log.store().clone(), config.snapshots.keep_bytes));
+    let tasks = [following, filling, trimming].map(AbortOnDropHandle::new);
+    let node = RaftNode::new(Handle {
+        own: config.node,
+        identity,
+        consensus,
+        inventory: parts.inventory,
+        orders: parts.orders,
+        calls,
+        service: given.service,
+        stamps: given.stamps,
+        progress: parts.progress.subscribe(),
+        leader: view,
+        alarm: parts.alarm,
+        tasks: Mutex::new(tasks.into_iter().chain([serving]).collect()),
+    });
+    node.watch_founding(config.params);
+    node
+}
+
+/// Before anything is touched: a directory that was given by mistake stays as it is.
+fn check(config: &RaftConfig, data: &DataDir) -> Result<(), StartError> {
+    if !config.members.contains_key(&config.node) {
+        return Err(StartError::Config(format!("node {} is not among the configured members", config.node)));
+    }
+    match data.peek()?.and_then(|identity| identity.cluster) {
+        Some(roster) if !bootstrap::is_named(&roster, &config.cluster_name) => Err(StartError::OtherCluster(config.cluster_name.clone())),
+        None if !config.bootstrap => Err(StartError::EmptyDirectory),
+        _ => Ok(()),
+    }
+}
+
+fn listen(config: &RaftConfig) -> Result<tokio::net::TcpListener, StartError> {
+    let own = config.listener.try_clone().and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        tokio::net::TcpListener::from_std(listener)
+    });
+    own.map_err(|error| StartError::Config(format!("peer listener: {error}")))
+}
+
+async fn open(data: &DataDir, node: NodeId) -> Result<(Identity, Stores), StartError> {
+    let data = data.clone();
+    let opening = tokio::task::spawn_blocking(move || -> Result<_, StartError> {
+        let identity = data.start(node)?;
+        let stores = Stores { log: data.log()?, orders: data.orders()?, snapshots: data.snapshots()? };
+        Ok((identity, stores))
+    });
+    opening.await.map_err(|error| StartError::Raft(error.to_string()))?
+}
+
+impl Stores {
+    fn alarm_on_fault(&self, alarm: &Alarm) {
+        let (log, orders) = (alarm.clone(), alarm.clone());
+        self.log.on_poison(Box::new(move |reason| log.fault(format!("Raft log: {reason}"))));
+        self.orders.on_poison(Box::new(move |reason| orders.fault(format!("order log: {reason}"))));
+    }
+}
+
+/// Resumes the cluster of the data directory, or makes one with the other members: durable here when this returns.
+async fn join(config: &RaftConfig, data: &DataDir, mut identity: Identity, dialer: &Dialer, host: &Host) -> Result<Identity, StartError> {
+    if identity.cluster.is_some() {
+        return Ok(identity);
+    }
+    let founders = Founders { name: &config.cluster_name, own: config.node.0, disk: host.gate.disk(), members: &config.members };
+    let mut fatal = host.alarm.watch();
+    let roster = tokio::select! {
+        biased;
+        roster = bootstrap::gather(&founders, dialer) => roster?,
+        _ = fatal.wait_for(Option::is_some) => return Err(StartError::Raft("a fault ended the start".into())),
+    };
+    data.set_roster(&mut identity, roster.clone())?;
+    host.set_word(BootstrapWord { roster: Some(bootstrap::told(&roster)), ..host.word() });
+    host.gate.join(&roster);
+    Ok(identity)
+}
+
+fn parts(stores: &Stores, observer: Arc<dyn Observer>, alarm: Alarm) -> Parts {
+    Parts {
+        inventory: Arc::new(RwLock::new(Inventory::new())),
+        orders: stores.orders.clone(),
+        snapshots: stores.snapshots.clone(),
+        log: Log::new(stores.log.clone()),
+        observer,
+        progress: watch::Sender::new(LogIndex(0)),
+        alarm,
+    }
+}
+
+async fn run(config: &RaftConfig, parts: &Parts, network: Network) -> Result<Consensus, StartError> {
+    let raft = |error: &dyn std::fmt::Display| StartError::Raft(error.to_string());
+    let settings = Arc::new(settings(config).validate().map_err(|error| raft(&error))?);
+    let machine = Machine::new(parts.clone());
+    Consensus::new(config.node.0, settings, network, parts.log.clone(), machine).await.map_err(|error| raft(&error))
+}
+
+fn settings(config: &RaftConfig) -> openraft::Config {
+    let Timing { heartbeat_ms, election_min_ms, election_max_ms } = config.timing;
+    openraft::Config {
+        cluster_name: "holdfast".into(),
+        heartbeat_interval: heartbeat_ms,
+        election_timeout_min: election_min_ms,
+        election_timeout_max: election_max_ms,
+        heartbeat_min_interval: None,
+        enable_pre_vote: Some(true),
+        quorum_loss_probe_interval: Some(2 * election_max_ms),
+        // A restarted leader that resumed its term would have lost proposals that nobody hears of.
+        enable_leader_restore: Some(false),
+        allow_log_reversion: Some(false),
+        max_payload_entries: limits::APPEND_ENTRIES,
+        install_snapshot_timeout: limits::SNAPSHOT_INSTALL_MS,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(config.snapshots.every_entries),
+        max_in_snapshot_log_to_keep: config.snapshots.keep_entries,
+        replication_lag_threshold: config.snapshots.lag_entries,
+        purge_batch_size: limits::PURGE_ENTRIES.min(config.snapshots.keep_entries.max(1)),
+        ..openraft::Config::default()
+    }
+}
+
+/// The lowest member of a cluster without a log begins it. Tried again at a restart in between: it then finds either no
+/// log, or its own.
+async fn initialize(config: &RaftConfig, identity: &Identity, consensus: &Consensus) -> Result<(), StartError> {
+    let Some(roster) = &identity.cluster else { return Ok(()) };
+    let raft = |error: &dyn std::fmt::Display| StartError::Raft(error.to_string());
+    let is_lowest = roster.members.keys().next() == Some(&config.node);
+    if !is_lowest || consensus.is_initialized().await.map_err(|error| raft(&error))? {
+        return Ok(());
+    }
+    let mut members = BTreeMap::new();
+    for (id, disk) in &roster.members {
+        let node = config.members.get(id).ok_or_else(|| StartError::Config(format!("member {id} of the cluster is not configured")))?;
+        members.insert(id.0, node.on_disk(disk.0));
+    }
+    consensus.initialize(members).await.map_err(|error| raft(&error))
+}

@@ -1,0 +1,201 @@
+//! The hello: four messages, after which each side knows that the other has the secret, belongs to the same cluster, is
+//! the member it says it is, and is on that member's current disk.
+//!
+//! `Hello →`, `← Welcome` with a proof, `Verdict →` with a proof, `← Verdict` with a proof. A side judges (and writes
+//! down whom it met) only after the other's proof held, so a stranger changes nothing and learns no verdict. Only a
+//! proved verdict makes a refused node leave.
+
+use std::sync::{Arc, OnceLock};
+
+use holdfast_inventory::{Incarnation, NodeId, codec};
+use holdfast_storage::{DiskId, MeetError, Peers};
+use thiserror::Error;
+
+use super::frame::{Connection, WireError, raise_limit, receive, send};
+use super::hello::{Hello, MAGIC, PROTOCOL, Purpose, Refusal, Verdict, Welcome, Who};
+use super::proof::ClusterKey;
+use crate::Fatal;
+use crate::alarm::Alarm;
+
+/// Who this node is to its peers, and whom it lets in. Shared by all connections.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    node: u64,
+    disk: u128,
+    incarnation: u64,
+    start_nonce: u64,
+    cluster: OnceLock<u128>,
+    key: ClusterKey,
+    peers: Peers,
+    alarm: Alarm,
+}
+
+/// The other side of a connection, proved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) node: u64,
+    pub(crate) disk: u128,
+    pub(crate) purpose: Purpose,
+}
+
+/// Why a connection did not come about.
+#[derive(Debug, Error)]
+pub(crate) enum HandshakeError {
+    /// It broke.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The other side does not know the cluster secret, or this one has the wrong one.
+    #[error("the peer has another cluster secret")]
+    Secret,
+    /// The other side will not talk to this node.
+    #[error("refused: {0}")]
+    Refused(Refusal),
+    /// This node will not talk to the other side.
+    #[error("not accepted: {0}")]
+    Rejected(Refusal),
+}
+
+impl Gate {
+    pub(crate) fn new(identity: &holdfast_storage::Identity, key: ClusterKey, peers: Peers, alarm: Alarm) -> Self {
+        let cluster = OnceLock::new();
+        if let Some(roster) = &identity.cluster {
+            cluster.get_or_init(|| roster.cluster.0);
+        }
+        Self {
+            node: identity.node.0,
+            disk: identity.disk.0,
+            incarnation: identity.incarnation.0,
+            start_nonce: identity.start_nonce,
+            cluster,
+            key,
+            peers,
+            alarm,
+        }
+    }
+
+    /// This node's cluster is known and durable from here on: it may talk about more than that.
+    pub(crate) fn join(&self, roster: &holdfast_storage::Roster) {
+        self.peers.set_roster(roster);
+        self.cluster.get_or_init(|| roster.cluster.0);
+    }
+
+    pub(crate) fn disk(&self) -> u128 {
+        self.disk
+    }
+
+    fn who(&self) -> Who {
+        Who {
+            node: self.node,
+            disk: self.disk,
+            incarnation: self.incarnation,
+            start_nonce: self.start_nonce,
+            cluster: self.cluster.get().copied(),
+        }
+    }
+
+    /// Judges a side whose proof held. Blocks on the disk when it is met for the first time.
+    fn judge(&self, who: &Who, purpose: Purpose) -> Option<Refusal> {
+        if purpose == Purpose::Bootstrap {
+            return None;
+        }
+        match (self.cluster.get(), who.cluster) {
+            (None, _) | (_, None) => return Some(Refusal::NotReady),
+            (Some(own), Some(theirs)) if *own != theirs => return Some(Refusal::WrongCluster),
+            _ => {}
+        }
+        match self.peers.meet(NodeId(who.node), DiskId(who.disk), Incarnation(who.incarnation), who.start_nonce) {
+            Ok(()) => None,
+            Err(MeetError::OlderCopy { .. }) => Some(Refusal::OlderCopy),
+            Err(MeetError::UnknownDisk { .. }) => Some(Refusal::UnknownDisk),
+            Err(MeetError::Io(error)) => {
+                self.alarm.fault(format!("cannot record a peer: {error}"));
+                Some(Refusal::Fault)
+            }
+        }
+    }
+
+    async fn judge_off_thread(self: &Arc<Self>, who: Who, purpose: Purpose) -> Option<Refusal> {
+        let gate = Arc::clone(self);
+        tokio::task::spawn_blocking(move || gate.judge(&who, purpose)).await.unwrap_or(Some(Refusal::Fault))
+    }
+
+    fn verdict(&self, label: &[u8], transcript: &Transcript, refused: Option<Refusal>) -> Verdict {
+        Verdict { refused, proof: self.key.prove(label, &[&transcript.0, &codec::encode(&refused)]) }
+    }
+
+    /// Checks a verdict's proof and hears it; a final one makes this node leave.
+    fn hear(&self, label: &[u8], transcript: &Transcript, verdict: &Verdict, from: u64) -> Result<(), HandshakeError> {
+        if !self.key.verify(label, &[&transcript.0, &codec::encode(&verdict.refused)], &verdict.proof) {
+            return Err(HandshakeError::Secret);
+        }
+        let Some(refusal) = verdict.refused else { return Ok(()) };
+        if refusal.is_final() {
+            self.alarm.raise(Fatal::Refused(format!("node {from} refused this node: {refusal}")));
+        }
+        Err(HandshakeError::Refused(refusal))
+    }
+}
+
+/// What both sides said before the verdicts.
+struct Transcript(Vec<u8>);
+
+impl Transcript {
+    fn new(hello: &Hello, welcome: &Welcome) -> Self {
+        Self(codec::encode(&(hello, welcome)))
+    }
+}
+
+/// What a welcome's proof is over: the hello, and the welcome with zeros for its proof.
+fn welcomed(hello: &Hello, welcome: &Welcome) -> Vec<u8> {
+    Transcript::new(hello, &Welcome { proof: [0; 32], ..welcome.clone() }).0
+}
+
+/// The calling side. Afterwards full-sized frames pass.
+pub(crate) async fn greet(connection: &mut Connection, gate: &Arc<Gate>, to: u64, purpose: Purpose) -> Result<Peer, HandshakeError> {
+    let hello = Hello { magic: MAGIC, protocol: PROTOCOL, who: gate.who(), to, purpose, challenge: rand::random() };
+    send(connection, &hello).await?;
+    let welcome: Welcome = receive(connection).await?;
+    if welcome.magic != MAGIC || welcome.protocol != PROTOCOL {
+        return Err(HandshakeError::Rejected(Refusal::Protocol));
+    }
+    if !gate.key.verify(b"welcome", &[&welcomed(&hello, &welcome)], &welcome.proof) {
+        return Err(HandshakeError::Secret);
+    }
+    let transcript = Transcript::new(&hello, &welcome);
+    let refused = if welcome.who.node == to { gate.judge_off_thread(welcome.who, purpose).await } else { Some(Refusal::WrongNode) };
+    send(connection, &gate.verdict(b"client", &transcript, refused)).await?;
+    if let Some(refusal) = refused {
+        return Err(HandshakeError::Rejected(refusal));
+    }
+    let verdict: Verdict = receive(connection).await?;
+    gate.hear(b"server", &transcript, &verdict, to)?;
+    raise_limit(connection);
+    Ok(Peer { node: to, disk: welcome.who.disk, purpose })
+}
+
+/// The called side; `ready` says whether consensus runs. Afterwards full-sized frames pass.
+pub(crate) async fn answer(connection: &mut Connection, gate: &Arc<Gate>, ready: bool) -> Result<Peer, HandshakeError> {
+    let hello: Hello = receive(connection).await?;
+    if hello.magic != MAGIC || hello.protocol != PROTOCOL {
+        return Err(HandshakeError::Rejected(Refusal::Protocol));
+    }
+    let mut welcome = Welcome { magic: MAGIC, protocol: PROTOCOL, who: gate.who(), challenge: rand::random(), proof: [0; 32] };
+    welcome.proof = gate.key.prove(b"welcome", &[&welcomed(&hello, &welcome)]);
+    send(connection, &welcome).await?;
+    let transcript = Transcript::new(&hello, &welcome);
+    let verdict: Verdict = receive(connection).await?;
+    gate.hear(b"client", &transcript, &verdict, hello.who.node)?;
+    let refused = if hello.to != gate.node {
+        Some(Refusal::WrongNode)
+    } else if hello.purpose != Purpose::Bootstrap && !ready {
+        Some(Refusal::NotReady)
+    } else {
+        gate.judge_off_thread(hello.who, hello.purpose).await
+    };
+    send(connection, &gate.verdict(b"server", &transcript, refused)).await?;
+    if let Some(refusal) = refused {
+        return Err(HandshakeError::Rejected(refusal));
+    }
+    raise_limit(connection);
+    Ok(Peer { node: hello.who.node, disk: hello.who.disk, purpose: hello.purpose })
+}

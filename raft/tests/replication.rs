@@ -1,0 +1,201 @@
+//! Entries reach every node, also those that were away.
+
+mod harness;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use harness::{CALM, Cluster, DEADLINE, eventually, sku};
+use holdfast_inventory::{AdjustStock, Command, LogIndex, Mode, NodeId, SkuId, codec};
+use holdfast_raft::{CallError, ProposeError, RaftRole, SnapshotPolicy, Timing};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_elect_one_leader_and_apply_the_same() {
+    let cluster = Cluster::started(3).await;
+    let index = cluster.create_sku("ticket").await;
+    cluster.everyone_has(index).await;
+    let digests: Vec<_> = cluster.running.values().map(|running| running.node.inventory().read().unwrap().digest()).collect();
+    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+    for running in cluster.running.values() {
+        assert!(running.node.inventory().read().unwrap().sku_id("ticket").is_some());
+        let told = running.told.applied.lock().unwrap().clone();
+        let expected: Vec<_> = (1..=told.len() as u64).map(LogIndex).collect();
+        assert_eq!(told, expected, "every entry once, in order");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_hears_of_a_commit_before_the_next_heartbeat() {
+    let mut cluster = Cluster::new(3);
+    cluster.timing = Timing { heartbeat_ms: 3_000, election_min_ms: 7_000, election_max_ms: 8_000 };
+    cluster.start_all(true).await;
+    cluster.founded().await;
+    let index = cluster.create_sku("first").await;
+    cluster.everyone_has(index).await;
+    let index = cluster.create_sku("ticket").await;
+    for running in cluster.running.values() {
+        assert!(running.node.await_applied(index, Duration::from_secs(1)).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_leader_proposes_and_gives_read_indices() {
+    let cluster = Cluster::started(3).await;
+    let leader = cluster.leader().await;
+    let index = cluster.create_sku("ticket").await;
+    assert!(cluster.running[&leader].node.read_index().await.unwrap() >= index);
+    for (id, running) in cluster.running.iter().filter(|(id, _)| **id != leader) {
+        let refused = ProposeError::NotLeader { leader: Some(leader) };
+        assert_eq!(running.node.propose(sku("other")).await.unwrap_err(), refused, "node {id}");
+        assert_eq!(running.node.propose_unwatched(sku("other")).await.unwrap_err(), refused);
+        assert_eq!(running.node.read_index().await.unwrap_err(), refused);
+    }
+    let status = cluster.running[&leader].node.status();
+    assert_eq!((status.state, status.leader, status.members.len()), (RaftRole::Leader, Some(leader), 3));
+    assert!(status.committed >= index && status.applied >= index && status.last_quorum_ack_ms.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unwatched_proposal_is_applied() {
+    let cluster = Cluster::started(1).await;
+    cluster.leader().await;
+    cluster.node(1).propose_unwatched(sku("ticket")).await.unwrap();
+    eventually("the SKU", || cluster.node(1).inventory().read().unwrap().sku_id("ticket")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_alone_is_no_leader() {
+    let mut cluster = Cluster::started(3).await;
+    let leader = cluster.leader().await;
+    for id in [1, 2, 3].map(NodeId).into_iter().filter(|id| *id != leader) {
+        cluster.stop(id).await;
+    }
+    let node = &cluster.running[&leader].node;
+    let refused = async {
+        while node.read_index().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, refused).await.expect("it goes on giving read indices");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_node_resumes_and_hears_what_it_missed() {
+    let mut cluster = Cluster::started(3).await;
+    cluster.create_sku("before").await;
+    cluster.stop(NodeId(3)).await;
+    let index = cluster.create_sku("meanwhile").await;
+    cluster.try_start(NodeId(3), false).await.unwrap();
+    cluster.everyone_has(index).await;
+    assert!(cluster.node(3).inventory().read().unwrap().sku_id("meanwhile").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_stops_is_replaced() {
+    let mut cluster = Cluster::started(3).await;
+    let old = cluster.leader().await;
+    cluster.stop(old).await;
+    let index = cluster.create_sku("after").await;
+    assert_ne!(cluster.leader().await, old);
+    cluster.try_start(old, false).await.unwrap();
+    cluster.everyone_has(index).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_cluster_comes_back_with_everything() {
+    let mut cluster = Cluster::started(3).await;
+    let index = cluster.create_sku("ticket").await;
+    for id in [1, 2, 3].map(NodeId) {
+        cluster.stop(id).await;
+    }
+    cluster.start_all(false).await;
+    let later = cluster.create_sku("later").await;
+    assert!(later > index);
+    cluster.everyone_has(later).await;
+    assert!(cluster.running.values().all(|running| running.node.inventory().read().unwrap().sku_id("ticket").is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_that_lags_behind_the_log_gets_a_snapshot() {
+    let mut cluster = Cluster::new(3);
+    cluster.snapshots = SnapshotPolicy { every_entries: 20, keep_entries: 1, lag_entries: 40, ..SnapshotPolicy::default() };
+    cluster.timing = CALM;
+    cluster.start_all(true).await;
+    cluster.founded().await;
+    cluster.stop(NodeId(3)).await;
+    let mut last = LogIndex(0);
+    for n in 0..100 {
+        last = cluster.create_sku(&format!("sku-{n}")).await;
+    }
+    let leader = cluster.leader().await;
+    eventually("a purged log", || (cluster.running[&leader].node.status().purged > LogIndex(60)).then_some(())).await;
+    let back = cluster.try_start(NodeId(3), false).await.unwrap();
+    cluster.everyone_has(last).await;
+    assert!(back.told.installed.load(Ordering::SeqCst) > 0, "it came by the log");
+    drop(back);
+    let digest = |id| cluster.node(id).inventory().read().unwrap().digest();
+    assert_eq!(digest(3), digest(leader.0));
+
+    cluster.stop(NodeId(3)).await;
+    cluster.try_start(NodeId(3), false).await.unwrap();
+    cluster.everyone_has(last).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_over_its_bytes_is_purged_however_few_its_entries_are() {
+    let mut cluster = Cluster::new(1);
+    cluster.snapshots = SnapshotPolicy { keep_bytes: 1 << 20, ..SnapshotPolicy::default() };
+    cluster.start_all(true).await;
+    cluster.founded().await;
+    let large = Command::SetMode { skus: (0..150_000).map(SkuId).collect(), mode: Mode::Pooled };
+    let large: bytes::Bytes = codec::encode(&large).into();
+    for _ in 0..12 {
+        cluster.node(1).propose(large.clone()).await.unwrap();
+    }
+    eventually("a purged log", || (cluster.node(1).status().purged > LogIndex(4)).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_are_answered_in_any_order_and_end_in_time() {
+    let mut cluster = Cluster::started(2).await;
+    let node = cluster.node(1).clone();
+    let stuck = tokio::spawn({
+        let node = node.clone();
+        async move { node.call(NodeId(2), "sleep".into(), Duration::from_millis(500)).await }
+    });
+    for own_or_other in [NodeId(1), NodeId(2)] {
+        assert_eq!(node.call(own_or_other, "abc".into(), DEADLINE).await.unwrap(), "cba");
+    }
+    assert_eq!(stuck.await.unwrap().unwrap_err(), CallError::Timeout);
+    cluster.stop(NodeId(2)).await;
+    let gone = node.call(NodeId(2), "abc".into(), DEADLINE).await.unwrap_err();
+    assert!(matches!(gone, CallError::Broken | CallError::Unreachable), "{gone}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn history_that_a_snapshot_jumped_over_is_fetched_from_a_peer() {
+    let mut cluster = Cluster::new(3);
+    cluster.snapshots = SnapshotPolicy { every_entries: 20, keep_entries: 1, lag_entries: 40, ..SnapshotPolicy::default() };
+    cluster.start_all(true).await;
+    cluster.founded().await;
+    cluster.stop(NodeId(3)).await;
+    for n in 0..60 {
+        cluster.create_sku(&format!("sku-{n}")).await;
+    }
+    let sku = cluster.node(cluster.leader().await.0).inventory().read().unwrap().sku_id("sku-7").unwrap();
+    let adjust = AdjustStock { sku, delta: 5, reason: "delivery".into(), reference: None, key: "once".into() };
+    let adjust: bytes::Bytes = codec::encode(&Command::AdjustStock(adjust)).into();
+    let (adjusted, ..) = cluster.running[&cluster.leader().await].node.propose(adjust).await.unwrap();
+    let mut last = adjusted;
+    for n in 60..120 {
+        last = cluster.create_sku(&format!("sku-{n}")).await;
+    }
+    let leader = cluster.leader().await;
+    eventually("a purged log", || (cluster.running[&leader].node.status().purged > adjusted).then_some(())).await;
+    cluster.try_start(NodeId(3), false).await.unwrap();
+    cluster.everyone_has(last).await;
+    let events = |id: u64| cluster.node(id).orders().events((LogIndex(1), 0), 1 << 20).unwrap();
+    eventually("no page missing", || cluster.node(3).orders().missing().is_empty().then_some(())).await;
+    assert!(events(3).iter().any(|(index, ..)| *index == adjusted));
+    assert_eq!(events(3), events(leader.0));
+}
