@@ -1,0 +1,18 @@
+//! Bounds of the contract. A request past one of them is `malformed` or `too-large`, on every node.
+
+/// Longest SKU name, buyer name and idempotency key, in bytes; the shortest is 1.
+pub const MAX_NAME_BYTES: usize = 64;
+/// Most stock of one SKU, in units.
+pub const MAX_STOCK: u64 = 1_000_000_000_000;
+/// Most units of one line; the fewest is 1.
+pub const MAX_QUANTITY: u32 = 1_000;
+/// Most lines of one order; the fewest is 1.
+pub const MAX_LINES: usize = 16;
+/// Most orders of one batch; the fewest is 1.
+pub const MAX_BATCH_ORDERS: usize = 8_192;
+/// Longest title of a SKU and longest reason or reference of an adjustment, in characters.
+pub const MAX_TEXT_CHARS: usize = 200;
+/// Most entries of one page of a list.
+pub const MAX_PAGE: u32 = 1_000;
+/// Entries of one page of a list when the request names no limit.
+pub const DEFAULT_PAGE: u32 = 100;
