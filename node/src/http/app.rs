@@ -1,0 +1,124 @@
+//! What all handlers share.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::response::Response;
+use holdfast_api::ProblemType;
+use holdfast_inventory::{Epoch, Hashes, OrderRef, Secret, Stamp, seal, unseal};
+use tokio::sync::Semaphore;
+
+use super::limits::{MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, MAX_EVENT_READS, MAX_EVENT_STREAMS};
+use super::port::{Port, Unavailable};
+use super::problem::{self, Reply};
+use super::request_id::RequestIds;
+use super::sku_names::SkuNames;
+use crate::metrics::Metrics;
+
+/// Bounds of bodies, from the node's configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpLimits {
+    /// Longest body of every call but the batch, in bytes.
+    pub max_body_bytes: usize,
+    /// Longest body of a batch, in bytes.
+    pub max_batch_body_bytes: usize,
+    /// Most event streams at once.
+    pub max_event_streams: usize,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self { max_body_bytes: MAX_BODY_BYTES, max_batch_body_bytes: MAX_BATCH_BODY_BYTES, max_event_streams: MAX_EVENT_STREAMS }
+    }
+}
+
+/// The node as its handlers have it: shared by both routers.
+pub struct App<P> {
+    pub(crate) port: P,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limits: HttpLimits,
+    pub(crate) names: SkuNames,
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) event_reads: Semaphore,
+    seal: OnceLock<Seal>,
+    ids: RequestIds,
+}
+
+/// What order ids of this cluster are made with. Never changes in the life of a process.
+#[derive(Clone, Copy)]
+pub(crate) struct Seal {
+    /// The hashes that requests are known by.
+    pub(crate) hashes: Hashes,
+    secret: Secret,
+    epoch: Epoch,
+}
+
+impl Seal {
+    /// The public id of an order.
+    pub(crate) fn token(&self, order: OrderRef) -> String {
+        seal(&self.secret, self.epoch, order)
+    }
+
+    /// The order of a public id. A well-made id of another epoch is an order that is not here.
+    pub(crate) fn open(&self, token: &str) -> Result<OrderRef, Reply> {
+        let malformed = || Reply::malformed_at("/id", "The order id is not one that this cluster gave; copy it again, whole.");
+        let (epoch, order) = unseal(&self.secret, token).ok_or_else(malformed)?;
+        if epoch == self.epoch { Ok(order) } else { Err(Reply::unknown_order()) }
+    }
+}
+
+impl<P: Port> App<P> {
+    /// Nothing looked up yet.
+    pub fn new(port: P, metrics: Arc<Metrics>, limits: HttpLimits) -> Arc<Self> {
+        Arc::new(Self {
+            port,
+            metrics,
+            limits,
+            names: SkuNames::default(),
+            streams: Arc::new(Semaphore::new(limits.max_event_streams)),
+            event_reads: Semaphore::new(MAX_EVENT_READS),
+            seal: OnceLock::new(),
+            ids: RequestIds::new(rand::random()),
+        })
+    }
+
+    /// What order ids are made with; there is none before the cluster's first command.
+    pub(crate) fn seal(&self) -> Result<&Seal, Reply> {
+        if let Some(seal) = self.seal.get() {
+            return Ok(seal);
+        }
+        let inventory = self.port.inventory();
+        if !inventory.is_bootstrapped() {
+            return Err(problem::of_unavailable(Unavailable::NoLeader));
+        }
+        Ok(self.seal.get_or_init(|| Seal {
+            hashes: Hashes::new(*inventory.secret()),
+            secret: *inventory.secret(),
+            epoch: inventory.epoch(),
+        }))
+    }
+
+    /// The latest cluster time at which a request that is admitted now may still be applied.
+    pub(crate) fn latest_apply(&self) -> Stamp {
+        self.port.time().now + self.port.request_ttl()
+    }
+
+    /// The HTTP answer to either outcome.
+    /// Waits until this node knows what was true when this was called: before it says that something does not exist.
+    pub(crate) async fn prove_fresh(&self) -> Result<(), Reply> {
+        if self.port.ask_freshness().await { Ok(()) } else { Err(problem::of_unavailable(Unavailable::Stale)) }
+    }
+
+    pub(crate) fn respond(&self, outcome: Result<Response, Reply>) -> Response {
+        outcome.unwrap_or_else(|reply| self.finish(reply).into_response())
+    }
+
+    /// Gives a problem its request id and retry time, and counts it.
+    pub(crate) fn finish(&self, reply: Reply) -> Reply {
+        self.metrics.problems.add(reply.kind.name(), 1);
+        let id = self.ids.next();
+        if reply.kind == ProblemType::Internal {
+            tracing::error!(request_id = %id, "a request met a defect");
+        }
+        reply.with_retry_after(rand::random()).with(|problem| problem.request_id = Some(id))
+    }
+}

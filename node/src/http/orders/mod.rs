@@ -1,0 +1,13 @@
+//! Calls about orders.
+
+mod ask;
+pub(crate) mod batch;
+pub(crate) mod create;
+mod find;
+pub(crate) mod list;
+pub(crate) mod read;
+mod reply;
+pub(crate) mod transition;
+
+pub(crate) use list::page_limit;
+pub(crate) use reply::to_api;
