@@ -1,0 +1,176 @@
+//! The node processes of a `dev` cluster.
+
+use std::fs::{File, OpenOptions};
+use std::future::pending;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+
+use holdfast_inventory::NodeId;
+use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::layout::Layout;
+use crate::cli::failure::Failure;
+use crate::limits::{DEV_RESTART_PAUSE, DEV_STOP_TIMEOUT};
+
+/// How a node process ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Which node.
+    pub(super) node: NodeId,
+    /// In words.
+    pub(super) how: String,
+    /// Killed, not ended by itself.
+    pub(super) by_signal: bool,
+    /// Ended with exit code 0.
+    clean: bool,
+}
+
+/// The running node processes; each is owned by a task that ends with it.
+#[derive(Debug)]
+pub(super) struct Children<'a> {
+    layout: &'a Layout,
+    program: PathBuf,
+    running: JoinSet<Ended>,
+    stop: CancellationToken,
+}
+
+impl<'a> Children<'a> {
+    /// Starts all nodes. `--bootstrap` goes with each start: without effect where there is state.
+    pub(super) fn new(layout: &'a Layout) -> io::Result<Self> {
+        let (running, stop) = (JoinSet::new(), CancellationToken::new());
+        let mut children = Self { layout, program: std::env::current_exe()?, running, stop };
+        for member in &layout.config().members {
+            let child = children.command(member.id)?.spawn()?;
+            children.running.spawn(own(member.id, child, children.stop.clone()));
+        }
+        Ok(children)
+    }
+
+    /// Starts a node again, after a pause so that one that can't run does not take the machine.
+    pub(super) fn start_again(&mut self, node: NodeId) -> io::Result<()> {
+        let (mut command, stop) = (self.command(node)?, self.stop.clone());
+        self.running.spawn(async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ended { node, how: "not started again".into(), by_signal: false, clean: true },
+                () = sleep(DEV_RESTART_PAUSE) => {}
+            }
+            match command.spawn() {
+                Ok(child) => own(node, child, stop).await,
+                Err(error) => Ended { node, how: error.to_string(), by_signal: false, clean: false },
+            }
+        });
+        Ok(())
+    }
+
+    /// The next node that ends; waits for ever if none runs. Cancel safe.
+    pub(super) async fn next_end(&mut self) -> Ended {
+        loop {
+            match self.running.join_next().await {
+                Some(Ok(ended)) => return ended,
+                Some(Err(error)) => tracing::error!(%error, "the watch over a node failed"),
+                None => pending().await,
+            }
+        }
+    }
+
+    /// Tells all nodes to stop and waits for them; kills those that do not within the time they have.
+    pub(super) async fn stop(mut self) -> Result<(), Failure> {
+        self.stop.cancel();
+        let mut unclean = Vec::new();
+        while let Some(ended) = self.running.join_next().await {
+            match ended {
+                Ok(ended) if ended.clean => {}
+                Ok(ended) => unclean.push(format!("node {} ({})", ended.node, ended.how)),
+                Err(error) => unclean.push(error.to_string()),
+            }
+        }
+        if unclean.is_empty() { Ok(()) } else { Err(Failure::Failed(format!("did not stop cleanly: {}", unclean.join(", ")))) }
+    }
+
+    fn command(&self, node: NodeId) -> io::Result<Command> {
+        let log = log_file(self.layout, node)?;
+        let mut command = Command::new(&self.program);
+        command.arg("serve").arg("--config").arg(self.layout.config_file()).arg("--node").arg(node.to_string());
+        command.arg("--data").arg(self.layout.data(node)).arg("--bootstrap").arg("--stop-on-stdin-close");
+        command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
+        // A group of its own: Ctrl-C in the terminal reaches this process alone, which then stops the nodes in its own way.
+        command.process_group(0).kill_on_drop(true);
+        Ok(command)
+    }
+}
+
+fn log_file(layout: &Layout, node: NodeId) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(layout.log(node))
+}
+
+/// Owns a node process until it ends, by itself or because `stop` asks for it.
+async fn own(node: NodeId, mut child: Child, stop: CancellationToken) -> Ended {
+    // Taken out, because waiting closes it, and its end tells the node to stop.
+    let input = child.stdin.take();
+    let ended = tokio::select! {
+        biased;
+        ended = child.wait() => Some(ended),
+        () = stop.cancelled() => None,
+    };
+    drop(input);
+    let ended = match ended {
+        Some(ended) => ended,
+        None => finish(&mut child).await,
+    };
+    describe(node, ended)
+}
+
+async fn finish(child: &mut Child) -> io::Result<ExitStatus> {
+    if let Ok(ended) = timeout(DEV_STOP_TIMEOUT, child.wait()).await {
+        return ended;
+    }
+    child.start_kill()?;
+    child.wait().await
+}
+
+fn describe(node: NodeId, ended: io::Result<ExitStatus>) -> Ended {
+    match ended {
+        Ok(status) => {
+            let signal = status.signal();
+            let code = || status.code().map_or_else(|| "unknown".to_owned(), |code| format!("exit code {code}"));
+            Ended {
+                node,
+                how: signal.map_or_else(code, |signal| format!("signal {signal}")),
+                by_signal: signal.is_some(),
+                clean: status.success(),
+            }
+        }
+        Err(error) => Ended { node, how: error.to_string(), by_signal: false, clean: false },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Child {
+        Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_child_that_ends_is_described_by_code_or_signal() {
+        let by_code = own(NodeId(1), shell("exit 4"), CancellationToken::new()).await;
+        assert_eq!((by_code.how.as_str(), by_code.by_signal, by_code.clean), ("exit code 4", false, false));
+        let by_signal = own(NodeId(1), shell("kill -9 $$"), CancellationToken::new()).await;
+        assert_eq!((by_signal.how.as_str(), by_signal.by_signal), ("signal 9", true));
+    }
+
+    #[tokio::test]
+    async fn a_child_stops_when_its_input_ends() {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let ended = own(NodeId(1), shell("cat > /dev/null; exit 0"), stop).await;
+        assert!(ended.clean, "{ended:?}");
+    }
+}

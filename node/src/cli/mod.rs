@@ -1,0 +1,101 @@
+//! The command line: one program for nodes, operators and buyers.
+//!
+//! Each subcommand is a file: its arguments and what it does. What people read goes to standard output, aligned; what went
+//! wrong goes to standard error; `--json` gives the contract's own JSON instead. The exit code is [`Exit`]'s.
+
+mod buy;
+mod dev;
+mod endpoints;
+mod failure;
+mod order;
+mod output;
+mod reference;
+mod serve;
+mod sku;
+mod status;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::Exit;
+use failure::Failure;
+pub use reference::reference;
+
+/// Inventory for flash sales on a Raft cluster: never oversold, nothing stranded, no acknowledged order lost.
+#[derive(Debug, Parser)]
+#[command(name = "holdfast", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a whole cluster on this machine, to try it out.
+    Dev(dev::DevArgs),
+    /// Run one node.
+    Serve(serve::ServeArgs),
+    /// Create, look at and change what is sold.
+    Sku(sku::SkuArgs),
+    /// Place one order.
+    Buy(buy::BuyArgs),
+    /// Look at orders and finish them.
+    Order(order::OrderArgs),
+    /// Show members, leader, lag, slices and alarms.
+    Status(status::StatusArgs),
+    /// Check a stopped node's data, or running nodes against each other.
+    Verify(verify::VerifyArgs),
+}
+
+/// Runs the program as its arguments say.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error).into(),
+    };
+    let json = cli.command.json();
+    let ended = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::from);
+    let ended = ended.and_then(|runtime| runtime.block_on(cli.command.run()));
+    match ended {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => {
+            failure.tell(json);
+            failure.exit().into()
+        }
+    }
+}
+
+impl Command {
+    fn json(&self) -> bool {
+        match self {
+            Self::Dev(_) | Self::Serve(_) => false,
+            Self::Sku(args) => args.json(),
+            Self::Buy(args) => args.json(),
+            Self::Order(args) => args.json(),
+            Self::Status(args) => args.json(),
+            Self::Verify(args) => args.json(),
+        }
+    }
+
+    async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Dev(args) => Box::pin(dev::run(args)).await,
+            Self::Serve(args) => Box::pin(serve::run(args)).await,
+            Self::Sku(args) => Box::pin(sku::run(args)).await,
+            Self::Buy(args) => Box::pin(buy::run(args)).await,
+            Self::Order(args) => Box::pin(order::run(args)).await,
+            Self::Status(args) => Box::pin(status::run(args)).await,
+            Self::Verify(args) => Box::pin(verify::run(args)).await,
+        }
+    }
+}
+
+/// Help and version are asked for and go to standard output; the rest is a mistake.
+fn usage(error: &clap::Error) -> Exit {
+    if error.print().is_err() || error.use_stderr() { Exit::Usage } else { Exit::Done }
+}

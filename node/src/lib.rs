@@ -1,0 +1,16 @@
+//! The Holdfast server and its one binary.
+//!
+//! The crate is a library so that the binary stays three lines and tests can have one of their own.
+
+pub mod cli;
+pub mod config;
+pub mod exit;
+pub mod http;
+pub mod limits;
+pub mod listen;
+pub mod log;
+pub mod metrics;
+pub mod pid_file;
+pub mod runtime;
+pub mod server;
+mod wiring;

@@ -1,0 +1,57 @@
+//! Every bound of this crate that is not a configuration key.
+
+use std::time::Duration;
+
+/// Most members of a cluster: beyond seven a commit waits for too many disks.
+pub const MAX_MEMBERS: usize = 7;
+/// Greatest weight of a member.
+pub const MAX_WEIGHT: u32 = 1_000;
+/// Most of a sale's stock that the pool may keep back at the start.
+pub const MAX_BUFFER_RATIO: f64 = 0.9;
+/// Shortest cluster secret.
+pub const MIN_SECRET_BYTES: usize = 16;
+
+/// Connections that the kernel completes before the accept loop takes them.
+pub const ACCEPT_BACKLOG: u32 = 4_096;
+/// Most connections over the bound that are told so at once; more are closed without a word.
+pub const MAX_REFUSALS_IN_FLIGHT: usize = 64;
+/// A refused connection is given this long to take its answer.
+pub const REFUSAL_LINGER: Duration = Duration::from_millis(250);
+/// Pause of the accept loop after a failure such as too many open files.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// A refused connection's bytes are read so far, so that its close does not take the answer back.
+pub const MAX_REFUSED_BYTES: usize = 64 << 10;
+
+/// Most orders that one `order list` shows.
+pub const MAX_LISTED_ORDERS: u32 = 100_000;
+/// A member this many entries behind is an alarm.
+pub const ALARM_LAG_ENTRIES: u64 = 10_000;
+/// A member's clock this far off is an alarm.
+pub const ALARM_CLOCK_OFFSET_MS: u64 = 500;
+/// Less free room than this share of the data's size is an alarm.
+pub const ALARM_FREE_SHARE: f64 = 0.5;
+/// `verify` looks this long for an index at which it can compare all nodes.
+pub const VERIFY_WITHIN: Duration = Duration::from_secs(15);
+/// Pause between two rounds of `verify`.
+pub const VERIFY_PAUSE: Duration = Duration::from_millis(20);
+/// Digests that `verify` keeps for comparison.
+pub const MAX_DIGESTS_COMPARED: usize = 4_096;
+
+/// Nodes of a `dev` cluster if not told.
+pub const DEV_NODES: u64 = 3;
+/// First port of a `dev` cluster less ten if not told.
+pub const DEV_BASE_PORT: u16 = 7_100;
+/// Stock of the demo SKU.
+pub const DEV_STOCK: u64 = 10_000;
+/// How often `dev` asks a node whether it serves.
+pub const DEV_READY_PAUSE: Duration = Duration::from_millis(50);
+/// A node that answers no question about its readiness for this long is asked again.
+pub const DEV_READY_TIMEOUT: Duration = Duration::from_secs(2);
+/// `dev` says which nodes it still waits for, this often.
+pub const DEV_PATIENCE: Duration = Duration::from_secs(10);
+/// A node that was told to stop has this long before it is killed.
+pub const DEV_STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// Pause before `dev --restart` starts a node again.
+pub const DEV_RESTART_PAUSE: Duration = Duration::from_millis(500);
+/// So much of an ended node's log is looked through for its last line.
+pub const MAX_SHOWN_LOG_BYTES: usize = 16 << 10;

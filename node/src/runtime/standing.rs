@@ -1,0 +1,93 @@
+//! How the cluster stands, for operators.
+
+use std::path::Path;
+
+use holdfast_inventory::NodeId;
+use holdfast_raft::{MemberStatus, RaftNode};
+
+use super::message::{Message, Reply, Standing};
+use super::{Runtime, limits, locked, read};
+use crate::http::port::{ClusterView, MemberView};
+
+impl Runtime {
+    /// The cluster as this node sees it, with what only the leader knows if it answers.
+    pub(crate) async fn cluster(&self, raft: &RaftNode) -> ClusterView {
+        let standings = match self.ask_leader(&Message::Standing, limits::READ_TRY_TIMEOUT).await {
+            Ok(Reply::Standing(standings)) => standings,
+            _ => Vec::new(),
+        };
+        let status = raft.status();
+        let data = self.config.data.clone();
+        let used_bytes = tokio::task::spawn_blocking(move || directory_bytes(&data)).await.unwrap_or(0);
+        let members = status.members.iter().map(|(&node, member)| Self::member_view(raft, node, member, &standings)).collect();
+        ClusterView {
+            cluster_id: raft.identity().cluster.as_ref().map_or(0, |roster| roster.cluster.0),
+            leader: status.leader,
+            term: status.term,
+            committed: status.committed,
+            applied: status.applied,
+            members,
+            used_bytes,
+            free_bytes: free_bytes(&self.config.data),
+        }
+    }
+
+    fn member_view(raft: &RaftNode, node: NodeId, member: &MemberStatus, standings: &[Standing]) -> MemberView {
+        let session = read(raft.inventory()).session_of(node).filter(|session| session.open).map(|session| session.id);
+        let known = standings.iter().find(|standing| standing.node == node);
+        MemberView {
+            node,
+            is_voter: member.voter,
+            api: member.node.api.clone(),
+            admin: member.node.admin.clone(),
+            peer: member.node.peer.clone(),
+            disk: (member.node.disk != 0).then_some(member.node.disk),
+            is_alive: known.is_some_and(|standing| standing.is_alive),
+            lag: known.and_then(|standing| standing.lag),
+            session,
+            clock_offset_ms: known.and_then(|standing| standing.clock_offset_ms),
+            version: known.and_then(|standing| standing.version.clone()),
+        }
+    }
+
+    /// What the leader knows of the members.
+    pub(crate) fn standings(&self, raft: &RaftNode) -> Reply {
+        let view = *raft.leader().borrow();
+        if !view.is_self {
+            return Reply::NotLeader(view.leader);
+        }
+        let now = self.clock.moment();
+        let committed = raft.status().committed;
+        let ahead = self.clock.wall().0.cast_signed() - self.clock.cluster().now.0.cast_signed();
+        let members = read(raft.inventory()).members().to_vec();
+        let reports = locked(&self.reports);
+        let standing = |node: NodeId| {
+            let report = reports.lately(node, now);
+            Standing {
+                node,
+                is_alive: report.is_some() || node == self.config.node,
+                lag: report.map(|report| committed.0.saturating_sub(report.applied.0)),
+                clock_offset_ms: report.map(|report| report.wall_offset_ms + ahead),
+                version: report.map(|report| report.version.clone()),
+            }
+        };
+        Reply::Standing(members.into_iter().map(standing).collect())
+    }
+}
+
+/// Bytes of all files below `directory`; what can't be read counts nothing.
+fn directory_bytes(directory: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
+    entries
+        .flatten()
+        .filter_map(|entry| {
+            let meta = entry.metadata().ok()?;
+            Some(if meta.is_dir() { directory_bytes(&entry.path()) } else { meta.len() })
+        })
+        .sum()
+}
+
+/// Bytes that the file system of `directory` has free; zero if it can't be asked.
+fn free_bytes(directory: &Path) -> u64 {
+    rustix::fs::statvfs(directory).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+}
