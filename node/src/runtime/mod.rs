@@ -103,7 +103,7 @@ struct Core {
     desk: Mutex<Desk<Waiter>>,
 }
 
-/// The receiving ends that [`Runtime::run`] needs.
+/// The receiving ends that [`Runtime::start`] needs.
 pub struct Intake {
     proposals: mpsc::Receiver<Bytes>,
 }
