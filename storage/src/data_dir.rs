@@ -11,7 +11,7 @@ use holdfast_inventory::{Incarnation, NodeId, codec};
 use crate::dir_lock::DirLock;
 use crate::durable_file::{DurableFile, sync_dir};
 use crate::identity::IdentityV1;
-use crate::{DataSync, DiskId, Identity, LogStore, OpenError, OrderLog, Peers, Roster, Snapshots, Syncer};
+use crate::{Disk, DiskId, Identity, LogStore, OpenError, OrderLog, Peers, Roster, Snapshots, Syncer};
 
 const IDENTITY_KIND: u8 = 1;
 const PEERS_KIND: u8 = 2;
@@ -31,6 +31,7 @@ pub enum OpenMode {
 pub struct DataDir {
     path: PathBuf,
     lock: Arc<DirLock>,
+    disk: Disk,
 }
 
 impl DataDir {
@@ -45,9 +46,15 @@ impl DataDir {
         refuse_foreign(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(OpenError::io(path))?;
         let lock = Arc::new(DirLock::take(path)?);
-        let dir = Self { path: path.to_owned(), lock };
+        let dir = Self { path: path.to_owned(), lock, disk: Disk::default() };
         dir.refuse_parts_without_identity()?;
         Ok(dir)
+    }
+
+    /// The same directory, its stores on `disk`: a test can make that one fail or hang.
+    #[must_use]
+    pub fn on_disk(self, disk: Disk) -> Self {
+        Self { disk, ..self }
     }
 
     /// Where it is.
@@ -101,22 +108,17 @@ impl DataDir {
 
     /// Opens the Raft log; once per process.
     pub fn log(&self) -> Result<LogStore, OpenError> {
-        self.log_with(Arc::new(DataSync))
+        LogStore::open(&self.path.join("log"), &self.disk, Arc::clone(&self.lock))
     }
 
     /// Opens the Raft log with another last step of durability, which a test can make fail.
     pub fn log_with(&self, syncer: Arc<dyn Syncer>) -> Result<LogStore, OpenError> {
-        LogStore::open(&self.path.join("log"), syncer, Arc::clone(&self.lock))
+        self.clone().on_disk(Disk { syncer, ..self.disk }).log()
     }
 
     /// Opens the order log; once per process. A damaged one is set aside and comes back empty: see [`OrderLog::was_reset`].
     pub fn orders(&self) -> Result<OrderLog, OpenError> {
-        self.orders_with(&(Arc::new(DataSync) as Arc<dyn Syncer>))
-    }
-
-    /// Opens the order log with another last step of durability, which a test can make fail.
-    pub fn orders_with(&self, syncer: &Arc<dyn Syncer>) -> Result<OrderLog, OpenError> {
-        OrderLog::open(&self.path.join("orders"), syncer, Arc::clone(&self.lock))
+        OrderLog::open(&self.path.join("orders"), &self.disk, Arc::clone(&self.lock))
     }
 
     /// Opens the snapshot files; damaged ones are set aside.

@@ -2,7 +2,8 @@
 //!
 //! sled's `flush` is `sync_file_range` on Linux: it survives a killed process, not a power cut. So every database keeps an
 //! own handle of its file and syncs that after each flush; `conf`, `db` and the directory are synced once at opening.
-//! `flush_async` is never called: it deadlocks sled's own pool.
+//! `flush_async` is never called: it deadlocks sled's own pool. A write error of that pool is kept where nobody who waits in
+//! `flush` need ever see it: [`EngineFault`] is for the watchdog to ask.
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io;
@@ -23,9 +24,21 @@ pub(crate) type Slice = sled::IVec;
 /// One open database with one tree. Batches of one writer thread are applied in order, and survive in order.
 pub(crate) struct Engine {
     db: sled::Db,
+    fault: EngineFault,
     file: File,
     path: PathBuf,
     syncer: Arc<dyn Syncer>,
+}
+
+/// Tells what went wrong in sled's own threads. Keeps no database open.
+#[derive(Clone)]
+pub(crate) struct EngineFault(sled::Config);
+
+impl EngineFault {
+    /// Fails if a write of sled's own threads has failed.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        self.0.global_error().map_err(into_io)
+    }
 }
 
 /// Writes that become visible together.
@@ -70,7 +83,7 @@ impl Engine {
         {
             return Err(error);
         }
-        let db = open_db(dir)?;
+        let (db, fault) = open_db(dir)?;
         let path = dir.join("db");
         for name in ["conf", "db"] {
             let path = dir.join(name);
@@ -79,7 +92,7 @@ impl Engine {
         }
         sync_dir(dir)?;
         let file = File::options().read(true).write(true).open(&path)?;
-        Ok(Self { db, file, path: dir.to_owned(), syncer })
+        Ok(Self { db, fault, file, path: dir.to_owned(), syncer })
     }
 
     /// Applies a batch: visible to readers at once, durable after [`sync`](Self::sync).
@@ -109,10 +122,14 @@ impl Engine {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+
+    pub(crate) fn fault(&self) -> EngineFault {
+        self.fault.clone()
+    }
 }
 
 /// Opens sled. A panic of its recovery on bytes that it does not expect is damage like any other.
-fn open_db(dir: &Path) -> io::Result<sled::Db> {
+fn open_db(dir: &Path) -> io::Result<(sled::Db, EngineFault)> {
     let config = sled::Config::new()
         .path(dir)
         .cache_capacity(ENGINE_CACHE_BYTES)
@@ -121,7 +138,7 @@ fn open_db(dir: &Path) -> io::Result<sled::Db> {
     let deadline = Instant::now() + Duration::from_millis(ENGINE_LOCK_WAIT_MS);
     loop {
         match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(db)) => return Ok(db),
+            Ok(Ok(db)) => return Ok((db, EngineFault(config))),
             // A database closed in this process just now is released by sled's own threads a little later.
             Ok(Err(error)) if is_lock(&error) && Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
             Ok(Err(error)) => return Err(into_io(error)),

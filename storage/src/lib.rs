@@ -1,7 +1,8 @@
 //! The Raft log, the order log and snapshot files of a node, on sled and plain files.
 //!
 //! Promises: a completion that says `Ok` means the bytes survive a power cut; what is read back was checked (version,
-//! checksum, length); after a failed write or sync the store is *poisoned*, every later call fails, nothing is retried.
+//! checksum, length); after a failed write or sync the store is *poisoned*, every later call fails, nothing is retried. One
+//! that does not return within [`limits::STALL_LIMIT_MS`] has failed too.
 //! Values in sled stay within 4 KiB, one thread writes each database, and each sync is sled's `flush` followed by
 //! `fdatasync` of an own handle: sled's flush alone survives no power cut.
 //!
@@ -18,7 +19,8 @@
 //! | `log_store`, `log_tail`, `log_writer`, `log_recovery`, `log_seen`, `log_keys` | the Raft log: cache, group commit, opening |
 //! | `order_log`, `pages`, `memtable`, `page_writer`, `listing`, `backfill` | history of orders: pages, lists, filling gaps |
 //! | `snapshots`, `snapshot_writer`, `snapshot_reader` | state snapshots as files |
-//! | `engine`, `frame`, `queue`, `poison`, `syncer` | sled; checked values; plumbing |
+//! | `engine`, `frame`, `queue` | sled; checked values; plumbing |
+//! | `syncer`, `poison`, `watchdog` | the last step of durability; what becomes of a store when it fails, or hangs |
 //! | `limits` | every bound by name |
 
 mod backfill;
@@ -51,6 +53,7 @@ mod snapshot_reader;
 mod snapshot_writer;
 mod snapshots;
 mod syncer;
+mod watchdog;
 
 pub use backfill::{Missing, PageBlock};
 pub use data_dir::{DataDir, OpenMode};
@@ -64,4 +67,4 @@ pub use peers::{MeetError, Peers};
 pub use snapshot_reader::SnapshotReader;
 pub use snapshot_writer::{SnapshotReceiver, SnapshotWriter};
 pub use snapshots::{SnapshotInfo, Snapshots};
-pub use syncer::{DataSync, Syncer};
+pub use syncer::{DataSync, Disk, Syncer};

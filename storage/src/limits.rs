@@ -66,6 +66,16 @@ pub const DURABLE_FILE_BYTES: usize = 1 << 20;
 /// How long opening waits for a database that this process closed just before.
 pub const ENGINE_LOCK_WAIT_MS: u64 = 5_000;
 
+/// A write or sync that has not returned for so long counts as failed. Kernels give a disk's command 30 s before they reset
+/// the disk and try again: a stall that they mend is within this, and the other nodes sell meanwhile.
+pub const STALL_LIMIT_MS: u64 = 60_000;
+
+/// Looks at a write within [`STALL_LIMIT_MS`].
+pub const STALL_LOOKS: u32 = 30;
+
+/// How often one who waits for a writer looks whether its store has failed: a writer that hangs wakes nobody.
+pub const POISON_LOOK_MS: u64 = 500;
+
 /// Distance of the marks that tell how many bytes of log lie behind an index.
 pub const LOG_MARK_BYTES: u64 = 1 << 20;
 

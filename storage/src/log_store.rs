@@ -15,8 +15,10 @@ use crate::log_keys::{Assembler, record_bytes, record_key};
 use crate::log_recovery::{Recovered, check_origin, recover};
 use crate::log_seen::LogSeen;
 use crate::log_writer::{Job, LogCore, run_to_the_end};
+use crate::poison::Poison;
 use crate::queue::BoundedQueue;
-use crate::{OpenError, Syncer};
+use crate::watchdog::Watchdog;
+use crate::{Disk, OpenError};
 
 /// Called once, from the writer's thread, when a write survives a power cut or has failed; must return quickly.
 pub type Completion = Box<dyn FnOnce(io::Result<()>) + Send>;
@@ -55,8 +57,8 @@ struct Handle {
 }
 
 impl LogStore {
-    pub(crate) fn open(dir: &Path, syncer: Arc<dyn Syncer>, lock: Arc<DirLock>) -> Result<Self, OpenError> {
-        let engine = Engine::open(dir, syncer).map_err(|error| open_error(dir, error))?;
+    pub(crate) fn open(dir: &Path, disk: &Disk, lock: Arc<DirLock>) -> Result<Self, OpenError> {
+        let engine = Engine::open(dir, Arc::clone(&disk.syncer)).map_err(|error| open_error(dir, error))?;
         check_origin(&engine)?;
         let Recovered { tail, leftovers } = recover(&engine).map_err(|error| open_error(dir, error))?;
         let seen = LogSeen::open(dir).map_err(OpenError::io(dir))?;
@@ -66,7 +68,10 @@ impl LogStore {
             let reason = format!("it ends at {last:?}, but had reached {:?}", seen.last());
             return Err(OpenError::LogDamaged { path: dir.to_owned(), reason });
         }
-        let core = Arc::new(LogCore::new(engine, seen, tail, BoundedQueue::new(LOG_QUEUE_BYTES, LOG_QUEUE_JOBS), lock));
+        let (poison, fault) = (Arc::new(Poison::default()), engine.fault());
+        let watchdog = Watchdog::start(disk.stall_limit, &poison, move || fault.check()).map_err(OpenError::io(dir))?;
+        let queue = BoundedQueue::new(LOG_QUEUE_BYTES, LOG_QUEUE_JOBS);
+        let core = Arc::new(LogCore { engine, queue, poison, watchdog, seen, tail: Mutex::new(tail), _lock: lock });
         let shared = Arc::clone(&core);
         let writer = std::thread::Builder::new()
             .name("log-writer".into())
@@ -273,6 +278,12 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.core.queue.close();
         let Some(writer) = self.writer.take() else { return };
+        if self.core.poison.reason().is_some() {
+            // The writer may never return from the disk, nor sled, which flushes once more when it is dropped. Left open, both
+            // end with the process, which must leave now.
+            std::mem::forget(Arc::clone(&self.core));
+            return;
+        }
         // The last handle may die inside a completion, on the writer's own thread.
         if writer.thread().id() != std::thread::current().id() && writer.join().is_err() {
             tracing::error!("the Raft log's writer panicked");

@@ -19,6 +19,7 @@ use crate::log_seen::LogSeen;
 use crate::log_tail::LogTail;
 use crate::poison::Poison;
 use crate::queue::{BoundedQueue, Drained};
+use crate::watchdog::Watchdog;
 use crate::{Completion, LogRecord};
 
 /// One thing to write.
@@ -33,17 +34,14 @@ pub(crate) enum Job {
 pub(crate) struct LogCore {
     pub(crate) engine: Engine,
     pub(crate) queue: BoundedQueue<Job>,
-    pub(crate) poison: Poison,
-    seen: LogSeen,
-    tail: Mutex<LogTail>,
-    _lock: Arc<DirLock>,
+    pub(crate) poison: Arc<Poison>,
+    pub(crate) watchdog: Watchdog,
+    pub(crate) seen: LogSeen,
+    pub(crate) tail: Mutex<LogTail>,
+    pub(crate) _lock: Arc<DirLock>,
 }
 
 impl LogCore {
-    pub(crate) fn new(engine: Engine, seen: LogSeen, tail: LogTail, queue: BoundedQueue<Job>, lock: Arc<DirLock>) -> Self {
-        Self { engine, queue, poison: Poison::default(), seen, tail: Mutex::new(tail), _lock: lock }
-    }
-
     pub(crate) fn tail(&self) -> MutexGuard<'_, LogTail> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,7 +92,9 @@ struct Group {
 
 impl Writer<'_> {
     fn write(&mut self, jobs: Vec<Job>) {
+        let watched = self.core.watchdog.watch();
         let result = self.core.poison.check().and_then(|()| self.take_all(jobs)).and_then(|()| self.commit());
+        drop(watched);
         if let Err(error) = &result {
             // sled and the kernel may have lost what they were given: never try the sync again.
             self.core.poison.raise("the Raft log could not be written", error);
@@ -204,6 +204,7 @@ impl Writer<'_> {
     /// Removes a bounded number of purged records.
     fn purge_some(&mut self) {
         let Some((from, upto)) = self.purging else { return };
+        let _watched = self.core.watchdog.watch();
         match self.remove_range(from, upto) {
             Ok(next) => self.purging = next.map(|next| (next, upto)),
             Err(error) => {
@@ -236,6 +237,7 @@ impl Writer<'_> {
             return;
         }
         self.add_committed();
+        let _watched = self.core.watchdog.watch();
         if let Err(error) = self.apply().and_then(|()| self.core.engine.sync()) {
             self.core.poison.raise("the Raft log could not be closed", &error);
         }

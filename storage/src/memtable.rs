@@ -32,6 +32,8 @@ pub(crate) struct Memtable {
     /// Entry up to which someone waits for a sync.
     pub(crate) sync_wanted: Option<LogIndex>,
     pub(crate) is_closed: bool,
+    /// Whether the writer has ended.
+    pub(crate) is_ended: bool,
 }
 
 /// What the writer takes in one go.

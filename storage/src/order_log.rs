@@ -7,19 +7,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_inventory::{Event, EventKind, LogIndex, OrderRef, Stamp, StatusAt};
 
 use crate::dir_lock::DirLock;
 use crate::engine::Engine;
-use crate::limits::{ORDER_GATHER_BYTES, ORDER_UNWRITTEN_BYTES};
+use crate::limits::{ORDER_GATHER_BYTES, ORDER_UNWRITTEN_BYTES, POISON_LOOK_MS};
 use crate::memtable::Memtable;
 use crate::order_keys::{after, page_key, status_key};
 use crate::page_writer::{recover, run_to_the_end};
 use crate::pages::{Page, Put, StatusV1, puts_of};
 use crate::poison::Poison;
-use crate::{ListPage, Missing, OpenError, PageBlock, Place, Query, StoredOrder, Syncer};
+use crate::watchdog::Watchdog;
+use crate::{Disk, ListPage, Missing, OpenError, PageBlock, Place, Query, StoredOrder, Syncer};
 
 /// The order log. A cheap handle; the last one dropped writes what is gathered and ends the writer's thread.
 #[derive(Clone)]
@@ -35,7 +37,8 @@ struct Handle {
 /// What the handles and the writer share.
 pub(crate) struct OrderCore {
     pub(crate) engine: Engine,
-    pub(crate) poison: Poison,
+    pub(crate) poison: Arc<Poison>,
+    pub(crate) watchdog: Watchdog,
     memtable: Mutex<Memtable>,
     /// Wakes the writer.
     pub(crate) filled: Condvar,
@@ -46,19 +49,22 @@ pub(crate) struct OrderCore {
 }
 
 impl OrderLog {
-    pub(crate) fn open(dir: &Path, syncer: &Arc<dyn Syncer>, lock: Arc<DirLock>) -> Result<Self, OpenError> {
-        let (engine, memtable, was_reset) = match open_database(dir, syncer) {
+    pub(crate) fn open(dir: &Path, disk: &Disk, lock: Arc<DirLock>) -> Result<Self, OpenError> {
+        let (engine, memtable, was_reset) = match open_database(dir, &disk.syncer) {
             Ok((engine, memtable)) => (engine, memtable, false),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 set_aside(dir, &error)?;
-                let (engine, memtable) = open_database(dir, syncer).map_err(OpenError::io(dir))?;
+                let (engine, memtable) = open_database(dir, &disk.syncer).map_err(OpenError::io(dir))?;
                 (engine, memtable, true)
             }
             Err(error) => return Err(OpenError::io(dir)(error)),
         };
+        let (poison, fault) = (Arc::new(Poison::default()), engine.fault());
+        let watchdog = Watchdog::start(disk.stall_limit, &poison, move || fault.check()).map_err(OpenError::io(dir))?;
         let core = Arc::new(OrderCore {
             engine,
-            poison: Poison::default(),
+            poison,
+            watchdog,
             memtable: Mutex::new(memtable),
             filled: Condvar::new(),
             progress: Condvar::new(),
@@ -102,7 +108,7 @@ impl OrderLog {
             core.poison.check()?;
             memtable.sync_wanted = memtable.sync_wanted.max(Some(index));
             core.filled.notify_one();
-            memtable = core.progress.wait(memtable).unwrap_or_else(PoisonError::into_inner);
+            memtable = core.wait_for_progress(memtable);
         }
         Ok(())
     }
@@ -189,13 +195,19 @@ impl OrderCore {
         self.memtable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until the writer has done something, or until it is time to look at the poison again.
+    fn wait_for_progress<'a>(&'a self, memtable: MutexGuard<'a, Memtable>) -> MutexGuard<'a, Memtable> {
+        let look = Duration::from_millis(POISON_LOOK_MS);
+        self.progress.wait_timeout(memtable, look).unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// The memtable once it is under its bound.
     pub(crate) fn wait_for_room(&self) -> io::Result<MutexGuard<'_, Memtable>> {
         let mut memtable = self.memtable();
         while memtable.bytes() > ORDER_UNWRITTEN_BYTES {
             self.poison.check()?;
             self.filled.notify_one();
-            memtable = self.progress.wait(memtable).unwrap_or_else(PoisonError::into_inner);
+            memtable = self.wait_for_progress(memtable);
         }
         self.poison.check()?;
         Ok(memtable)
@@ -266,9 +278,20 @@ impl OrderCore {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.core.memtable().is_closed = true;
-        self.core.filled.notify_one();
         let Some(writer) = self.writer.take() else { return };
+        let mut memtable = self.core.memtable();
+        memtable.is_closed = true;
+        self.core.filled.notify_one();
+        while !memtable.is_ended && self.core.poison.reason().is_none() {
+            memtable = self.core.wait_for_progress(memtable);
+        }
+        drop(memtable);
+        if self.core.poison.reason().is_some() {
+            // The writer may never return from the disk, nor sled, which flushes once more when it is dropped. Left open, both
+            // end with the process, which must leave now.
+            std::mem::forget(Arc::clone(&self.core));
+            return;
+        }
         // The last handle may die inside an alarm, on the writer's own thread.
         if writer.thread().id() != std::thread::current().id() && writer.join().is_err() {
             tracing::error!("the order log's writer panicked");
@@ -302,7 +325,7 @@ mod tests {
     use crate::order_keys::THROUGH_KEY;
 
     fn open(root: &Path) -> OrderLog {
-        OrderLog::open(&root.join("orders"), &(Arc::new(DataSync) as Arc<dyn Syncer>), Arc::new(DirLock::take(root).unwrap())).unwrap()
+        OrderLog::open(&root.join("orders"), &Disk::default(), Arc::new(DirLock::take(root).unwrap())).unwrap()
     }
 
     #[test]

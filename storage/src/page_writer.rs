@@ -38,17 +38,18 @@ pub(crate) fn run_to_the_end(core: &OrderCore) {
     if let Err(error) = result.unwrap_or_else(|_| Err(io::Error::other("its writer panicked"))) {
         core.poison.raise("the order log could not be written", &error);
     }
-    // Taken once, so that nobody is between a look at the poison and the wait.
-    drop(core.memtable());
+    core.memtable().is_ended = true;
     core.progress.notify_all();
 }
 
 fn run(core: &OrderCore) -> io::Result<()> {
     while let Some((gathered, sync)) = gather(core) {
+        let watched = core.watchdog.watch();
         write(&core.engine, &gathered)?;
         if sync {
             core.engine.sync()?;
         }
+        drop(watched);
         let mut memtable = core.memtable();
         memtable.written(gathered.through);
         if sync {
@@ -58,6 +59,7 @@ fn run(core: &OrderCore) -> io::Result<()> {
         drop(memtable);
         core.progress.notify_all();
     }
+    let _watched = core.watchdog.watch();
     core.engine.sync()
 }
 

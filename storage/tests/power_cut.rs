@@ -9,25 +9,31 @@ mod common;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use bytes::Bytes;
 use common::history::{accepted, at, order, stamp};
 use common::{append_and_wait, record};
 use holdfast_inventory::{LogIndex, NodeId};
-use holdfast_storage::{DataDir, OpenMode, Syncer};
+use holdfast_storage::{DataDir, Disk, OpenMode, Syncer};
 
 const CHILD_DIR: &str = "STORAGE_TEST_POWER_CUT_DIR";
 const NO_SYNC: &str = "STORAGE_TEST_NO_SYNC";
 const ROUNDS: u64 = 4;
 const RECORDS_PER_ROUND: u64 = 400;
+const EXIT_DISK: i32 = 3;
+const STALL_LIMIT: Duration = Duration::from_secs(10);
+/// Longest until a child whose disk is gone has left.
+const LEFT_WITHIN: Duration = Duration::from_secs(20);
 
 /// `EXT4_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`.
 const CUT: &str = "import fcntl,os,struct,sys; fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))";
 
 fn open(root: &Path) -> DataDir {
-    let dir = DataDir::open(root, OpenMode::Create).unwrap();
+    let dir = DataDir::open(root, OpenMode::Create).unwrap().on_disk(Disk { stall_limit: STALL_LIMIT, ..Disk::default() });
     dir.start(NodeId(1)).unwrap();
     dir
 }
@@ -44,6 +50,8 @@ fn child_that_writes_until_the_power_is_cut() {
     let no_sync = std::env::var_os(NO_SYNC).is_some();
     let log = if no_sync { dir.log_with(Arc::new(NoSync)).unwrap() } else { dir.log().unwrap() };
     let (orders, snapshots) = (dir.orders().unwrap(), dir.snapshots().unwrap());
+    log.on_poison(Box::new(leave));
+    orders.on_poison(Box::new(leave));
     let mut next = log.bounds().last.map_or(1, |(last, _)| last + 1);
     loop {
         append_and_wait(&log, vec![record(next, payload_bytes(next))]);
@@ -63,6 +71,12 @@ fn child_that_writes_until_the_power_is_cut() {
     }
 }
 
+/// What a node does when a store fails: it tells why and is gone, whoever still waits for the disk.
+fn leave(reason: &str) {
+    writeln!(std::io::stderr(), "poisoned {reason}").unwrap();
+    std::process::exit(EXIT_DISK);
+}
+
 /// The planted bug: sled's flush alone.
 struct NoSync;
 
@@ -72,13 +86,13 @@ impl Syncer for NoSync {
     }
 }
 
-struct Disk {
+struct CutDisk {
     _root: tempfile::TempDir,
     image: PathBuf,
     mount: PathBuf,
 }
 
-impl Disk {
+impl CutDisk {
     fn make() -> Result<Self, String> {
         let root = tempfile::tempdir().map_err(|e| e.to_string())?;
         let (image, mount) = (root.path().join("disk.img"), root.path().join("mnt"));
@@ -115,7 +129,7 @@ impl Disk {
     }
 }
 
-impl Drop for Disk {
+impl Drop for CutDisk {
     fn drop(&mut self) {
         if let Err(error) = self.unmount() {
             eprintln!("left mounted: {error}");
@@ -132,24 +146,29 @@ fn run(program: &str, args: &[&str]) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim())) }
 }
 
-/// What a child said before its disk was gone.
+/// What a child said before its disk was gone, and why it left if it did so by itself.
 #[derive(Default)]
 struct Said {
     acknowledged: u64,
     snapshot: u64,
+    poisoned: Option<String>,
 }
 
-fn write_and_cut(disk: &Disk, records: u64, planted: Option<&str>) -> Said {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+fn start_writing(disk: &CutDisk, planted: Option<&str>) -> Child {
+    Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child_that_writes_until_the_power_is_cut", "--nocapture"])
         .env(CHILD_DIR, disk.data())
         .envs(planted.map(|name| (name, "1")))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Cuts the power once the child has acknowledged `records`, and then does `after_cut`.
+fn cut_after(disk: &CutDisk, child: &mut Child, records: u64, after_cut: impl FnOnce(&mut Child)) -> Said {
     let mut said = Said::default();
-    let (mut count, mut is_cut) = (0, false);
+    let (mut count, mut after_cut) = (0, Some(after_cut));
     for line in BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok) {
         let number = |prefix| line.strip_prefix(prefix).and_then(|number| number.parse().ok());
         if let Some(index) = number("acknowledged ") {
@@ -157,22 +176,29 @@ fn write_and_cut(disk: &Disk, records: u64, planted: Option<&str>) -> Said {
             count += 1;
         }
         said.snapshot = number("snapshot ").unwrap_or(said.snapshot);
-        if count >= records && !is_cut {
+        said.poisoned = line.strip_prefix("poisoned ").map(str::to_owned).or(said.poisoned);
+        if count >= records
+            && let Some(after_cut) = after_cut.take()
+        {
             disk.cut().expect("the file system takes the shutdown");
-            is_cut = true;
-            // A power cut ends the process with the disk. What it said before is still in the pipe. Left alone it may hang:
-            // sled's flush sometimes waits for good for a write that failed.
-            child.kill().unwrap();
+            after_cut(child);
         }
     }
-    assert!(is_cut, "the child ended before the cut");
+    assert!(after_cut.is_none(), "the child ended before the cut");
+    said
+}
+
+fn write_and_cut(disk: &CutDisk, records: u64, planted: Option<&str>) -> Said {
+    let mut child = start_writing(disk, planted);
+    // A power cut ends the process with the disk. What it said before is still in the pipe.
+    let said = cut_after(disk, &mut child, records, |child| child.kill().unwrap());
     child.wait().unwrap();
     said
 }
 
 #[test]
 fn a_power_cut_loses_nothing_that_was_acknowledged() {
-    let Some(disk) = Disk::make_or_say_so() else { return };
+    let Some(disk) = CutDisk::make_or_say_so() else { return };
     for round in 0..ROUNDS {
         let said = write_and_cut(&disk, RECORDS_PER_ROUND + round * 17, None);
         disk.unmount().unwrap();
@@ -199,10 +225,35 @@ fn a_power_cut_loses_nothing_that_was_acknowledged() {
 /// Shows that the cut is real: with the sync left out, the same test would lose records.
 #[test]
 fn without_the_sync_a_power_cut_loses_acknowledged_records() {
-    let Some(disk) = Disk::make_or_say_so() else { return };
+    let Some(disk) = CutDisk::make_or_say_so() else { return };
     let said = write_and_cut(&disk, 100, Some(NO_SYNC));
     disk.unmount().unwrap();
     disk.mount().unwrap();
     let found = open(&disk.data()).log().map(|log| log.bounds().last.map_or(0, |(last, _)| last));
     assert!(found.as_ref().map_or(true, |last| *last < said.acknowledged), "acknowledged {}, found {found:?}", said.acknowledged);
+}
+
+/// sled's flush sometimes waits for good for a write that failed.
+#[test]
+fn a_process_whose_disk_is_gone_leaves_by_itself() {
+    let Some(disk) = CutDisk::make_or_say_so() else { return };
+    for round in 0..ROUNDS {
+        let mut child = start_writing(&disk, None);
+        let id = child.id();
+        let (left, leaving) = channel::<()>();
+        let patience = std::thread::spawn(move || {
+            // Heard from, or hung up on, if the child has left.
+            if leaving.recv_timeout(LEFT_WITHIN).is_err_and(|error| error == std::sync::mpsc::RecvTimeoutError::Timeout) {
+                run("kill", &["-KILL", &id.to_string()]).unwrap();
+            }
+        });
+        let said = cut_after(&disk, &mut child, 50 + round * 17, |_| {});
+        let status = child.wait().unwrap();
+        drop(left);
+        patience.join().unwrap();
+        assert_eq!((status.code(), said.poisoned.is_some()), (Some(EXIT_DISK), true), "round {round}: {status}");
+        println!("round {round}: {}", said.poisoned.unwrap_or_default());
+        disk.unmount().unwrap();
+        disk.mount().unwrap();
+    }
 }
