@@ -24,11 +24,7 @@ pub(crate) struct Watched<'a>(&'a AtomicU64);
 
 impl Watchdog {
     /// Poisons `poison` once one write has lasted for `limit`, and at the next look after `fault` gives an error.
-    pub(crate) fn start(
-        limit: Duration,
-        poison: &Arc<Poison>,
-        fault: impl Fn() -> io::Result<()> + Send + 'static,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(limit: Duration, poison: &Arc<Poison>, fault: impl Fn() -> io::Result<()> + Send + 'static) -> io::Result<Self> {
         let writes = Arc::new(AtomicU64::new(0));
         let (watched, poison) = (Arc::downgrade(&writes), Arc::clone(poison));
         let look = move || {

@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_millis(500);
 /// Far beyond the limit.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Syncs until it is told to hang; then it never returns.
+/// Syncs until it is told to hang; then it does not return for as long as any test waits.
 #[derive(Default)]
 struct Hanging {
     hangs: AtomicBool,
@@ -31,7 +31,7 @@ struct Hanging {
 impl Syncer for Hanging {
     fn sync(&self, file: &File) -> io::Result<()> {
         if self.hangs.load(Ordering::SeqCst) {
-            drop(self.never.1.wait_while(self.never.0.lock().unwrap(), |()| true));
+            drop(self.never.1.wait_timeout_while(self.never.0.lock().unwrap(), 2 * PATIENCE, |()| true));
         }
         file.sync_data()
     }
