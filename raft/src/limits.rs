@@ -90,6 +90,9 @@ pub const PURGE_ENTRIES: u64 = 1_024;
 /// Before the next peer is accepted when one could not be.
 pub const ACCEPT_PAUSE_MS: u64 = 100;
 
+/// A stopping node has this long to finish the answers that its peers wait for.
+pub const STOP_ANSWERS_MS: u64 = 1_000;
+
 /// Log that an offline replay holds in memory at once.
 pub const REPLAY_BYTES: usize = 4 << 20;
 // What may be proposed or asked fits a frame, and what fits a frame decodes.

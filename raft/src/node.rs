@@ -10,6 +10,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::{ClientWriteError, ForwardToLeader, LinearizableReadError, RaftError};
 use openraft::{ReadPolicy, ServerState};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::alarm::Alarm;
@@ -48,6 +49,9 @@ pub(crate) struct Handle {
     pub(crate) progress: watch::Receiver<LogIndex>,
     pub(crate) leader: watch::Receiver<LeaderView>,
     pub(crate) alarm: Alarm,
+    /// Cancelled when no peer is answered any more.
+    pub(crate) stopping: CancellationToken,
+    pub(crate) serving: Mutex<Option<AbortOnDropHandle<()>>>,
     pub(crate) tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
 }
 
@@ -196,17 +200,24 @@ impl RaftNode {
         self.0.alarm.watch()
     }
 
-    /// Stops consensus and every task of the node. What was acknowledged is durable already; the order log writes out
+    /// Stops answering peers, then every task of the node, then consensus, which nobody asks any more by then and which
+    /// therefore ends without complaint. What was acknowledged is durable already; the order log writes out
     /// the rest when the last handle is dropped.
     pub async fn shutdown(&self) {
-        if let Err(error) = self.0.consensus.shutdown().await {
-            tracing::warn!(%error, "consensus did not stop in order");
+        self.0.stopping.cancel();
+        let serving = self.0.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(serving) = serving {
+            // Its end is all that matters.
+            drop(serving.await);
         }
         let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
             task.abort();
             // Cancelled, as just asked.
             drop(task.await);
+        }
+        if let Err(error) = self.0.consensus.shutdown().await {
+            tracing::warn!(%error, "consensus did not stop in order");
         }
     }
 }

@@ -10,6 +10,7 @@ use holdfast_inventory::{Inventory, LogIndex, NodeId};
 use holdfast_storage::{DataDir, Identity, LogStore, OpenError, OrderLog, Snapshots};
 use openraft::SnapshotPolicy;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::alarm::Alarm;
@@ -64,7 +65,7 @@ pub(crate) async fn start(config: RaftConfig, data: DataDir, given: Given) -> Re
     let consensus = run(&config, &parts, network).await?;
     host.open(consensus.clone());
     initialize(&config, &identity, &consensus).await?;
-    Ok(assemble((config, identity), given, parts, (consensus, dialer), serving))
+    Ok(assemble((config, identity), given, parts, (consensus, dialer), (host.stopping.clone(), serving)))
 }
 
 /// The handle, and the tasks that follow consensus.
@@ -73,7 +74,7 @@ fn assemble(
     given: Given,
     parts: Parts,
     (consensus, dialer): (Consensus, Dialer),
-    serving: AbortOnDropHandle<()>,
+    (stopping, serving): (CancellationToken, AbortOnDropHandle<()>),
 ) -> RaftNode {
     let calls = Arc::new(Calls::new(dialer));
     let (leader, view) = watch::channel(LeaderView::default());
@@ -94,7 +95,9 @@ fn assemble(
         progress: parts.progress.subscribe(),
         leader: view,
         alarm: parts.alarm,
-        tasks: Mutex::new(tasks.into_iter().chain([serving]).collect()),
+        stopping,
+        serving: Mutex::new(Some(serving)),
+        tasks: Mutex::new(tasks.into()),
     });
     node.watch_founding(config.params);
     node

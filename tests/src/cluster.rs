@@ -64,6 +64,9 @@ impl Cluster {
         ensure!(self.running[index(id)].is_none(), "node {id} runs already");
         let mut command = self.serve_command(id);
         command.arg("--stop-on-stdin-close");
+        if self.options.disks_can_hang {
+            command.env("HOLDFAST_TEST_DISK_HANGS", self.hang_file(id));
+        }
         let process = Process::start(command, &self.log(id))?;
         self.running[index(id)] = Some(process);
         Ok(())
@@ -133,6 +136,24 @@ impl Cluster {
         process.wait(STOPPED_WITHIN).await
     }
 
+    /// From now on no sync of node `id` returns.
+    pub fn hang_disk(&self, id: u64) -> Result<()> {
+        ensure!(self.options.disks_can_hang, "the disks of this cluster cannot hang");
+        Ok(std::fs::write(self.hang_file(id), b"")?)
+    }
+
+    /// The disk of node `id` works again, for its next start.
+    pub fn mend_disk(&self, id: u64) -> Result<()> {
+        Ok(std::fs::remove_file(self.hang_file(id))?)
+    }
+
+    /// Waits until node `id` leaves by itself; its exit code.
+    pub async fn left(&mut self, id: u64) -> Result<Option<i32>> {
+        let code = self.process(id)?.wait(STOPPED_WITHIN).await?.code();
+        self.running[index(id)] = None;
+        Ok(code)
+    }
+
     /// Starts node `id` without `--bootstrap` on a directory that it must refuse; its exit code.
     pub async fn refused(&self, id: u64) -> Result<Option<i32>> {
         self.exit_code(id, self.serve_without_bootstrap(id)).await
@@ -148,8 +169,8 @@ impl Cluster {
         Ok(process.wait(REFUSED_WITHIN).await?.code())
     }
 
-    /// The end of a test that went well: every node stops cleanly.
-    pub async fn end(mut self) -> Result<()> {
+    /// SIGTERM to every running node, one directly after the other; fails unless all leave cleanly.
+    pub async fn stop_all(&mut self) -> Result<()> {
         for process in self.running.iter().flatten() {
             process.signal(Signal::Term).await?;
         }
@@ -159,6 +180,12 @@ impl Cluster {
                 ensure!(status.success(), "node {id} left with {status} after SIGTERM");
             }
         }
+        Ok(())
+    }
+
+    /// The end of a test that went well: every node stops cleanly.
+    pub async fn end(mut self) -> Result<()> {
+        self.stop_all().await?;
         self.ended = true;
         Ok(())
     }
@@ -241,6 +268,10 @@ impl Cluster {
     /// Log of node `id`, all its starts.
     pub fn log(&self, id: u64) -> PathBuf {
         self.dir.path().join(format!("node-{id}.log"))
+    }
+
+    fn hang_file(&self, id: u64) -> PathBuf {
+        self.dir.path().join(format!("node-{id}.hangs"))
     }
 
     fn process(&mut self, id: u64) -> Result<&mut Process> {

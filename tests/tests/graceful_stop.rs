@@ -37,3 +37,20 @@ async fn a_stopped_node_finishes_returns_its_slice_and_leaves_no_pid_file() -> R
     checks::all(&cluster, "sneaker", &report).await?;
     cluster.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_stop_of_a_whole_cluster_logs_no_error() -> Result<()> {
+    let turn = Turn::take().await?;
+    let mut cluster = Cluster::start(&turn, ClusterOptions::new(program!())).await?;
+    operator::create_sku(cluster.admin(1), "sneaker", 100).await?;
+    Sale::begin(cluster.apis(), SalePlan::new("sneaker", 200)).finish().await?.ensure_exactly(100, "sold-out")?;
+
+    cluster.stop_all().await?;
+
+    for id in cluster.ids() {
+        let log = std::fs::read_to_string(cluster.log(id))?;
+        let errors: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
+        ensure!(errors.is_empty(), "node {id} complains:\n{}", errors.join("\n"));
+    }
+    cluster.end().await
+}

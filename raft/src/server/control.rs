@@ -2,17 +2,18 @@
 
 use futures_util::StreamExt;
 use openraft::raft::TransferLeaderError;
+use tokio_util::sync::CancellationToken;
 
 use crate::mirror::LogIdV1;
 use crate::types::Consensus;
 use crate::wire::{self, Appended, Connection, ControlAnswer, ControlAsk, WireError};
 
-/// Answers until the peer closes.
-pub(crate) async fn serve(mut connection: Connection, consensus: &Consensus) -> Result<(), WireError> {
+/// Answers until the peer closes or the node stops.
+pub(crate) async fn serve(mut connection: Connection, consensus: &Consensus, stopping: &CancellationToken) -> Result<(), WireError> {
     loop {
-        let ask = match connection.next().await {
-            Some(frame) => wire::unpack(&frame?)?,
-            None => return Ok(()),
+        let ask = match stopping.run_until_cancelled(connection.next()).await {
+            Some(Some(frame)) => wire::unpack(&frame?)?,
+            Some(None) | None => return Ok(()),
         };
         let answer = answer(ask, consensus).await.unwrap_or(ControlAnswer::Stopped);
         wire::send(&mut connection, &answer).await?;

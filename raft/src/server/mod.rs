@@ -13,6 +13,7 @@ use holdfast_storage::{OrderLog, Snapshots};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::alarm::Alarm;
 use crate::network::tune;
@@ -27,6 +28,8 @@ pub(crate) struct Host {
     pub(crate) orders: OrderLog,
     pub(crate) snapshots: Snapshots,
     pub(crate) alarm: Alarm,
+    /// Cancelled when no peer is answered any more.
+    pub(crate) stopping: CancellationToken,
     /// Absent until consensus runs; only bootstrap hellos are answered before.
     consensus: OnceLock<Consensus>,
     word: RwLock<BootstrapWord>,
@@ -41,7 +44,8 @@ impl Host {
         word: BootstrapWord,
     ) -> Self {
         let (orders, snapshots) = stores;
-        Self { gate, service, orders, snapshots, alarm, consensus: OnceLock::new(), word: RwLock::new(word) }
+        let stopping = CancellationToken::new();
+        Self { gate, service, orders, snapshots, alarm, stopping, consensus: OnceLock::new(), word: RwLock::new(word) }
     }
 
     /// Everything is answered from here on.
@@ -58,16 +62,25 @@ impl Host {
     }
 }
 
-/// Accepts connections until dropped; dropping ends them all.
+/// Accepts connections until the host stops, and returns when none is left: consensus is asked nothing more then. Dropping
+/// it ends them all.
 pub(crate) async fn serve(listener: TcpListener, host: Arc<Host>) {
-    let permits = Arc::new(Semaphore::new(limits::MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
+    host.stopping.run_until_cancelled(accept(listener, &host, &mut connections)).await;
+    let answered = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(Duration::from_millis(limits::STOP_ANSWERS_MS), answered).await.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+async fn accept(listener: TcpListener, host: &Arc<Host>, connections: &mut JoinSet<()>) {
+    let permits = Arc::new(Semaphore::new(limits::MAX_CONNECTIONS));
     loop {
         while connections.try_join_next().is_some() {}
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let host = Arc::clone(&host);
+                let host = Arc::clone(host);
                 connections.spawn(async move {
                     if let Err(error) = attend(stream, &host).await {
                         tracing::debug!(%error, "peer connection ended");
@@ -88,7 +101,8 @@ async fn attend(stream: TcpStream, host: &Arc<Host>) -> Result<(), HandshakeErro
     tune(&stream).map_err(WireError::Io)?;
     let mut connection = wire::connection(stream);
     let limit = Duration::from_millis(limits::CONNECT_MS);
-    let answered = tokio::time::timeout(limit, wire::answer(&mut connection, &host.gate, host.consensus.get().is_some())).await;
+    let answering = tokio::time::timeout(limit, wire::answer(&mut connection, &host.gate, host.consensus.get().is_some()));
+    let Some(answered) = host.stopping.run_until_cancelled(answering).await else { return Ok(()) };
     let peer = answered.map_err(|_| WireError::Io(std::io::ErrorKind::TimedOut.into()))??;
     Ok(dispatch(connection, peer, host).await?)
 }
@@ -99,11 +113,16 @@ async fn dispatch(mut connection: Connection, peer: Peer, host: &Arc<Host>) -> R
         return wire::send(&mut connection, &host.word()).await;
     }
     let Some(consensus) = host.consensus.get() else { return Err(WireError::Closed) };
+    let stopping = &host.stopping;
     match peer.purpose {
-        Purpose::Append => append::serve(connection, consensus).await,
-        Purpose::Control => control::serve(connection, consensus).await,
-        Purpose::Snapshot => snapshot::serve(connection, consensus, &host.snapshots).await,
-        Purpose::Forward => calls::serve(connection, NodeId(peer.node), host).await,
+        // These two ask consensus in many small steps, and end between two of them.
+        Purpose::Append => append::serve(connection, consensus, stopping).await,
+        Purpose::Control => control::serve(connection, consensus, stopping).await,
+        Purpose::Snapshot => {
+            let served = stopping.run_until_cancelled(snapshot::serve(connection, consensus, &host.snapshots)).await;
+            served.unwrap_or(Ok(()))
+        }
+        Purpose::Forward => stopping.run_until_cancelled(calls::serve(connection, NodeId(peer.node), host)).await.unwrap_or(Ok(())),
         Purpose::Bootstrap => Ok(()),
     }
 }
