@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod exit;
 pub mod http;
+mod last_resort;
 pub mod limits;
 pub mod listen;
 pub mod log;

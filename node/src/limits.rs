@@ -37,6 +37,11 @@ pub const VERIFY_PAUSE: Duration = Duration::from_millis(20);
 /// Digests that `verify` keeps for comparison.
 pub const MAX_DIGESTS_COMPARED: usize = 4_096;
 
+/// After a fault the listeners have this long to close: who is connected then hears at once that the node is gone.
+pub const FAULT_LINGER: Duration = Duration::from_millis(200);
+/// A process that has not left so long after a fault, because the disk holds its threads, is ended from outside of them.
+pub const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
 /// Nodes of a `dev` cluster if not told.
 pub const DEV_NODES: u64 = 3;
 /// First port of a `dev` cluster less ten if not told.

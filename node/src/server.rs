@@ -2,7 +2,8 @@
 //!
 //! Order of a start: data directory (so that a second process on it is refused before anything else), addresses,
 //! consensus, runtime, HTTP. Order of an end: stop admitting, finish what was admitted, give slices and session back,
-//! close the listeners, stop consensus.
+//! close the listeners, stop consensus. After a fault nothing is finished and nothing closed but the listeners: a disk that
+//! fails may hold for ever whoever waits for it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use holdfast_inventory::NodeId;
 use holdfast_raft::{Fatal, RaftNode, StartError};
-use holdfast_storage::{DataDir, OpenError, OpenMode};
+use holdfast_storage::{DataDir, Disk, OpenError, OpenMode};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, ConfigError, duration};
 use crate::exit::Exit;
 use crate::http::{App, Front};
+use crate::last_resort;
+use crate::limits::FAULT_LINGER;
 use crate::listen::{self, BindError, ListenConfig};
 use crate::metrics::Metrics;
 use crate::pid_file::PidFile;
@@ -33,6 +36,8 @@ pub struct ServeOptions {
     pub node: NodeId,
     /// Its data directory.
     pub data: PathBuf,
+    /// What that lies on: a test's disk can fail or hang.
+    pub disk: Disk,
     /// Whether an empty directory may begin a new cluster.
     pub bootstrap: bool,
     /// Added to this node's wall clock, in milliseconds: for clock faults in tests.
@@ -105,12 +110,13 @@ struct Listeners {
     peer: std::net::TcpListener,
 }
 
-/// Runs one node until `options.stop` is cancelled or an essential part ends.
+/// Runs one node until `options.stop` is cancelled or an essential part ends. After an error the process is to exit without
+/// another wait, and is ended if it does not: a disk may hold threads for ever.
 pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     log_panics();
-    let data = DataDir::open(&options.data, OpenMode::Create)?;
+    let data = DataDir::open(&options.data, OpenMode::Create)?.on_disk(options.disk.clone());
     // After the lock: a second process that is refused must not overwrite the running node's file.
-    let _pid = PidFile::create(&options.data).inspect_err(|error| tracing::warn!(%error, "the process id file could not be written"));
+    let pid = PidFile::create(&options.data).inspect_err(|error| tracing::warn!(%error, "the process id file could not be written"));
     let listeners = bind(&options).await?;
     let metrics = Metrics::new();
     let config = wiring::runtime_config(&options);
@@ -126,6 +132,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         started = start => started?,
     };
     let mut fatal = raft.fatal();
+    last_resort::watch(fatal.clone()).map_err(|error| ServeError::Failed(format!("a thread could not be started: {error}")))?;
     runtime.start(raft, intake);
     let Some(port) = Serving::new(&runtime) else {
         return Err(ServeError::Failed("the runtime did not take its Raft node".into()));
@@ -140,22 +147,24 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let serving = tokio::spawn(async move { tokio::join!(api, admin) });
     tracing::info!(node = %options.node, "serving");
 
-    let ended = tokio::select! {
+    tokio::select! {
         biased;
-        () = options.stop.cancelled() => Ok(()),
-        why = wait_fatal(&mut fatal) => Err(ServeError::from(why)),
-    };
-    if ended.is_ok() {
-        tracing::info!("stopping: finishing what was admitted, giving slices back");
-        runtime.drain(drain_limit).await;
+        () = options.stop.cancelled() => {}
+        why = wait_fatal(&mut fatal) => {
+            http_stop.cancel();
+            drop(tokio::time::timeout(FAULT_LINGER, serving).await);
+            // Not dropped: that waits for the writers of the stores, and removes a file. The process is to leave now.
+            std::mem::forget((runtime, pid));
+            return Err(ServeError::from(why));
+        }
     }
+    tracing::info!("stopping: finishing what was admitted, giving slices back");
+    runtime.drain(drain_limit).await;
     http_stop.cancel();
-    // After a fault nothing more is served: connections are cut, not drained.
-    let patience = if ended.is_ok() { drain_limit + Duration::from_secs(1) } else { Duration::ZERO };
-    drop(tokio::time::timeout(patience, serving).await);
+    drop(tokio::time::timeout(drain_limit + Duration::from_secs(1), serving).await);
     upkeep.abort();
     drop(tokio::time::timeout(drain_limit, runtime.stop()).await);
-    ended
+    Ok(())
 }
 
 async fn bind(options: &ServeOptions) -> Result<Listeners, ServeError> {

@@ -48,6 +48,16 @@ impl PowerCutDisk {
         run(Command::new("python3").args(["-c", SHUT_DOWN]).arg(&self.mounted_at)).await
     }
 
+    /// From now on whoever writes to it waits, until [`thaw`](Self::thaw); also a process that is being ended meanwhile.
+    pub async fn freeze(&self) -> Result<()> {
+        run(Command::new("fsfreeze").arg("--freeze").arg(&self.mounted_at)).await
+    }
+
+    /// Writes go on.
+    pub async fn thaw(&self) -> Result<()> {
+        run(Command::new("fsfreeze").arg("--unfreeze").arg(&self.mounted_at)).await
+    }
+
     /// Unmounts it; every process that uses it must be gone.
     pub async fn unmount(&self) -> Result<()> {
         run(Command::new("umount").arg(&self.mounted_at)).await
@@ -56,6 +66,8 @@ impl PowerCutDisk {
 
 impl Drop for PowerCutDisk {
     fn drop(&mut self) {
+        // At best: a failed test may have left it frozen, and a frozen one keeps every process that writes to it.
+        drop(std::process::Command::new("fsfreeze").arg("--unfreeze").arg(&self.mounted_at).stderr(std::process::Stdio::null()).status());
         // At best: a failed test may have unmounted it already. Lazily, since a killed process may still hold it.
         drop(std::process::Command::new("umount").arg("--lazy").arg(&self.mounted_at).stderr(std::process::Stdio::null()).status());
     }

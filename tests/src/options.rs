@@ -29,6 +29,8 @@ pub struct ClusterOptions {
     pub nodes: u64,
     /// Name of the cluster.
     pub name: String,
+    /// Whether [`Cluster::hang_disk`](crate::cluster::Cluster::hang_disk) works, and a disk that hangs for 5 s is given up.
+    pub disks_can_hang: bool,
     /// Parent of node *n*'s data directory, at n − 1; absent: the cluster's own temporary directory.
     pub data_roots: Vec<PathBuf>,
     settings: Table,
@@ -37,7 +39,14 @@ pub struct ClusterOptions {
 impl ClusterOptions {
     /// Three nodes with the settings of the product.
     pub fn new(program: &str) -> Self {
-        Self { program: program.into(), nodes: 3, name: "under-test".into(), data_roots: Vec::new(), settings: Table::new() }
+        Self {
+            program: program.into(),
+            nodes: 3,
+            name: "under-test".into(),
+            disks_can_hang: false,
+            data_roots: Vec::new(),
+            settings: Table::new(),
+        }
     }
 
     /// That many nodes.

@@ -21,8 +21,10 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use holdfast_storage::Disk;
 
 use crate::exit::Exit;
+use crate::last_resort;
 use failure::Failure;
 pub use reference::reference;
 
@@ -54,18 +56,27 @@ enum Command {
 
 /// Runs the program as its arguments say.
 pub fn main() -> ExitCode {
+    main_on(Disk::default())
+}
+
+/// The same; a node that it runs has its data on `disk`, which a test can make fail or hang.
+pub fn main_on(disk: Disk) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),
     };
     let json = cli.command.json();
-    let ended = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::from);
-    let ended = ended.and_then(|runtime| runtime.block_on(cli.command.run()));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = match &runtime {
+        Ok(runtime) => runtime.block_on(cli.command.run(disk)),
+        Err(error) => Err(Failure::Failed(format!("no threads could be started: {error}"))),
+    };
     match ended {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
             failure.tell(json);
-            failure.exit().into()
+            // Not by returning, which waits for the runtime's threads: a disk that failed may hold them for ever.
+            last_resort::exit(failure.exit())
         }
     }
 }
@@ -82,10 +93,10 @@ impl Command {
         }
     }
 
-    async fn run(self) -> Result<(), Failure> {
+    async fn run(self, disk: Disk) -> Result<(), Failure> {
         match self {
             Self::Dev(args) => Box::pin(dev::run(args)).await,
-            Self::Serve(args) => Box::pin(serve::run(args)).await,
+            Self::Serve(args) => Box::pin(serve::run(args, disk)).await,
             Self::Sku(args) => Box::pin(sku::run(args)).await,
             Self::Buy(args) => Box::pin(buy::run(args)).await,
             Self::Order(args) => Box::pin(order::run(args)).await,

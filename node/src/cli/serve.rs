@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use holdfast_inventory::NodeId;
+use holdfast_storage::Disk;
 
 use super::failure::Failure;
 use super::stop;
@@ -33,8 +34,8 @@ pub(super) struct ServeArgs {
     stop_on_stdin_close: bool,
 }
 
-/// Runs the node until it is told to stop.
-pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
+/// Runs the node on `disk` until it is told to stop.
+pub(super) async fn run(args: ServeArgs, disk: Disk) -> Result<(), Failure> {
     let stop = stop::on_signal()?;
     if args.stop_on_stdin_close {
         stop::on_input_end(stop.clone())?;
@@ -46,7 +47,8 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
         tracing::warn!("there is no cluster secret: whoever reaches the peer port can pose as a node; set cluster.secret");
     }
     let data = args.data.unwrap_or_else(|| data_beside(&args.config, node));
-    server::serve(ServeOptions { config, node, data, bootstrap: args.bootstrap, clock_offset_ms: args.clock_offset_ms, stop }).await?;
+    let (bootstrap, clock_offset_ms) = (args.bootstrap, args.clock_offset_ms);
+    server::serve(ServeOptions { config, node, data, disk, bootstrap, clock_offset_ms, stop }).await?;
     Ok(())
 }
 

@@ -96,7 +96,7 @@ async fn a_node_that_is_no_member_fails_with_one_sentence() {
     let file = directory.path().join("cluster.toml");
     std::fs::write(&file, crate::config::REFERENCE_FILE).unwrap();
     let cli = parse(&format!("holdfast serve --config {} --node 9", file.display())).unwrap();
-    let failure = cli.command.run().await.unwrap_err();
+    let failure = cli.command.run(Disk::default()).await.unwrap_err();
     assert_eq!(failure.exit(), Exit::Failed);
     assert!(failure.to_string().contains("node 9 is not one of them"), "{failure}");
 }

@@ -1,0 +1,86 @@
+//! A disk that answers neither yes nor no, under a node in the middle of a sale: the node leaves with exit code 3.
+
+use anyhow::{Result, ensure};
+use holdfast_tests::cluster::{Cluster, left_with};
+use holdfast_tests::disk::{self, PowerCutDisk};
+use holdfast_tests::limits::{LOG_TAIL_LINES, STOPPED_WITHIN};
+use holdfast_tests::options::ClusterOptions;
+use holdfast_tests::process::tail;
+use holdfast_tests::sale::{Sale, SalePlan};
+use holdfast_tests::turn::Turn;
+use holdfast_tests::{checks, operator, program, wait};
+
+const EXIT_DISK: i32 = 3;
+const STOCK: usize = 3_000;
+
+fn options() -> ClusterOptions {
+    let mut options = ClusterOptions::new(program!());
+    options.disks_can_hang = true;
+    options
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_whose_syncs_hang_leaves_and_the_others_sell_on() -> Result<()> {
+    let turn = Turn::take().await?;
+    let mut cluster = Cluster::start(&turn, options()).await?;
+    let sale = sale_under_way(&cluster).await?;
+    let hung = cluster.leader().await?;
+
+    cluster.hang_disk(hung)?;
+
+    left_with(cluster.left(hung).await?, EXIT_DISK)?;
+    let told = tail(&cluster.log(hung), 1);
+    ensure!(told.starts_with("error: ") && told.contains("the disk hangs"), "it does not say last why it left: {told}");
+    cluster.mend_disk(hung)?;
+    cluster.start_all().await?;
+    let report = sale.finish().await?;
+    report.ensure_exactly(STOCK, "sold-out")?;
+    checks::all(&cluster, "sneaker", &report).await?;
+    cluster.end().await
+}
+
+/// A node on a frozen file system cannot be gone before the kernel lets its threads go; it has ended all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_on_a_frozen_file_system_says_why_and_is_gone_when_it_thaws() -> Result<()> {
+    let turn = Turn::take().await?;
+    if let Some(reason) = disk::why_not().await {
+        ensure!(std::env::var_os("CI").is_none(), "CI must run the frozen file system: {reason}");
+        eprintln!("SKIPPED, NOT PASSED: no file system can be frozen on this machine: {reason}");
+        return Ok(());
+    }
+    let room = tempfile::tempdir()?;
+    let mut disks = Vec::new();
+    for id in 1..=3 {
+        disks.push(PowerCutDisk::create(room.path(), &format!("disk-{id}")).await?);
+    }
+    let mut options = options();
+    options.data_roots = disks.iter().map(|disk| disk.path().to_owned()).collect();
+    let mut cluster = Cluster::start(&turn, options).await?;
+    let sale = sale_under_way(&cluster).await?;
+    let hung = cluster.follower().await?;
+    let frozen = &disks[usize::try_from(hung)? - 1];
+
+    frozen.freeze().await?;
+    let log = cluster.log(hung);
+    let told = wait::until("the node to say why it leaves", STOPPED_WITHIN, async || {
+        Some(tail(&log, LOG_TAIL_LINES)).filter(|told| told.lines().any(|line| line.starts_with("error: ")))
+    })
+    .await;
+    frozen.thaw().await?;
+
+    ensure!(told?.contains("the disk hangs"));
+    left_with(cluster.left(hung).await?, EXIT_DISK)?;
+    cluster.start_all().await?;
+    let report = sale.finish().await?;
+    report.ensure_exactly(STOCK, "sold-out")?;
+    checks::all(&cluster, "sneaker", &report).await?;
+    cluster.end().await
+}
+
+async fn sale_under_way(cluster: &Cluster) -> Result<Sale> {
+    operator::create_sku(cluster.admin(1), "sneaker", STOCK as u64).await?;
+    operator::granted(cluster.admin(1), "sneaker", 3).await?;
+    let sale = Sale::begin(cluster.apis(), SalePlan::new("sneaker", 2 * STOCK).per_second(300));
+    sale.reached(STOCK / 10).await?;
+    Ok(sale)
+}
