@@ -1,14 +1,16 @@
 //! A stopped node's directory, replayed: what its state is, and whether everything in it hangs together.
 //!
 //! The state's own assertions (conservation among them) and its digest chain are what checks: a log that is still whole is
-//! replayed from its first entry, and must come to the digest of the snapshot on its way.
+//! replayed from its first entry, and must come to the digest of the snapshot on its way. The order log must read back whole,
+//! reach as far as the snapshots let the log be purged, have the events of each entry that is replayed, and each order that
+//! the state remembers.
 
 use std::borrow::Cow;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use holdfast_inventory::{Entry, Inventory, LogIndex, NodeId, codec};
-use holdfast_storage::{DataDir, LogStore, OpenError};
+use holdfast_storage::{DataDir, LogStore, OpenError, OrderLog};
 use openraft::EntryPayload;
 use thiserror::Error;
 
@@ -36,6 +38,15 @@ pub enum ReplayError {
     /// A file can't be read or is damaged.
     #[error("the data directory is damaged: {0}")]
     Io(#[from] io::Error),
+    /// A snapshot is damaged; a start sets it aside.
+    #[error("snapshot {0} is damaged: a start sets it aside and takes the one before it, or a peer's")]
+    Snapshot(String),
+    /// The order log is damaged or not whole.
+    #[error("the order log is damaged: {0}")]
+    OrderLog(String),
+    /// The log does not have what it must have had.
+    #[error("the Raft log is empty, though the node had come to index {0}: it was lost")]
+    LogLost(LogIndex),
     /// Log, state and snapshot do not hang together.
     #[error("at index {index}: {reason}")]
     Contradiction {
@@ -48,9 +59,14 @@ pub enum ReplayError {
 
 /// Replays the newest snapshot and the committed log after it; of a log that was never purged everything. Blocks.
 pub fn replay(data: &DataDir) -> Result<Replay, ReplayError> {
-    let (log, snapshots) = (data.log()?, data.snapshots()?);
+    let (log, snapshots, orders) = (data.log()?, data.snapshots()?, data.orders()?);
+    if let Some(name) = snapshots.damaged().first() {
+        return Err(ReplayError::Snapshot(name.clone()));
+    }
     let stored = snapshots.newest().map(|info| load(&snapshots, &info)).transpose()?;
     let snapshot = stored.as_ref().map(Inventory::last_index);
+    refuse_lost_log(&log, snapshot.max(orders.appended_index()))?;
+    check_orders(&orders, snapshot)?;
     let whole = log.bounds().purged.is_none() && stored.as_ref().is_none_or(|stored| log_reaches_back(&log, stored));
     let (inventory, first, check) = match stored {
         Some(stored) if !whole => (stored.clone(), stored.last_index().0, None),
@@ -58,9 +74,43 @@ pub fn replay(data: &DataDir) -> Result<Replay, ReplayError> {
     };
     let mut replay = Replay { inventory, entries: 0, snapshot };
     if let Some(committed) = committed_in(&log)? {
-        replay.follow(&log, first, committed + 1, check.as_ref())?;
+        replay.follow((&log, &orders), first, committed + 1, check.as_ref())?;
     }
+    check_remembered(&orders, &replay.inventory)?;
     Ok(replay)
+}
+
+/// A node that came to some index has a log with a vote and entries, or what was purged in their place.
+fn refuse_lost_log(log: &LogStore, reached: Option<LogIndex>) -> Result<(), ReplayError> {
+    let bounds = log.bounds();
+    match reached {
+        Some(reached) if bounds.last.is_none() && bounds.purged.is_none() && log.vote().is_none() => Err(ReplayError::LogLost(reached)),
+        _ => Ok(()),
+    }
+}
+
+/// History up to a snapshot is durable before the snapshot is seen.
+fn check_orders(orders: &OrderLog, snapshot: Option<LogIndex>) -> Result<(), ReplayError> {
+    if orders.was_reset() {
+        return Err(ReplayError::OrderLog("it does not open; a start sets it aside and fetches its pages from a peer".into()));
+    }
+    let reached = orders.appended_index();
+    if let Some(snapshot) = snapshot.filter(|snapshot| reached < Some(*snapshot)) {
+        let reached = reached.map_or_else(|| "nothing".to_owned(), |reached| format!("index {reached}"));
+        return Err(ReplayError::OrderLog(format!("it reaches {reached}, and had reached index {snapshot}")));
+    }
+    orders.check().map_err(|error| ReplayError::OrderLog(error.to_string()))
+}
+
+/// Every order that the state remembers is in the order log, unless it is in a range that the log says it misses.
+fn check_remembered(orders: &OrderLog, inventory: &Inventory) -> Result<(), ReplayError> {
+    for at in inventory.orders() {
+        let is_held = orders.events_of(at.index).map_err(|error| ReplayError::OrderLog(error.to_string()))?.is_some();
+        if is_held && orders.order(at).map_err(|error| ReplayError::OrderLog(error.to_string()))?.is_none() {
+            return Err(ReplayError::OrderLog(format!("it lacks the order of index {}, position {}", at.index, at.position)));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the log still begins with the cluster's first entry: one that was installed from a peer begins behind it.
@@ -69,7 +119,13 @@ fn log_reaches_back(log: &LogStore, stored: &Inventory) -> bool {
 }
 
 impl Replay {
-    fn follow(&mut self, log: &LogStore, mut next: u64, end: u64, check: Option<&Inventory>) -> Result<(), ReplayError> {
+    fn follow(
+        &mut self,
+        (log, orders): (&LogStore, &OrderLog),
+        mut next: u64,
+        end: u64,
+        check: Option<&Inventory>,
+    ) -> Result<(), ReplayError> {
         while next < end {
             let records = log.read(next, end, REPLAY_BYTES)?;
             if records.is_empty() {
@@ -79,7 +135,7 @@ impl Replay {
                 if record.index != next {
                     return Err(contradiction(next, "the log has a gap"));
                 }
-                self.apply(&to_entry(record)?)?;
+                self.apply(&to_entry(record)?, orders)?;
                 if check.is_some_and(|check| check.last_index() == self.inventory.last_index() && check.digest() != self.inventory.digest())
                 {
                     return Err(contradiction(next, "the log and the snapshot come to different digests"));
@@ -90,7 +146,7 @@ impl Replay {
         Ok(())
     }
 
-    fn apply(&mut self, entry: &LogEntry) -> Result<(), ReplayError> {
+    fn apply(&mut self, entry: &LogEntry, orders: &OrderLog) -> Result<(), ReplayError> {
         let index = log_index(&entry.log_id);
         let change = match &entry.payload {
             EntryPayload::Blank => Entry::Blank,
@@ -100,9 +156,13 @@ impl Replay {
                 Entry::Command(stamp, command)
             }
         };
-        catch_unwind(AssertUnwindSafe(|| self.inventory.apply(index, &change)))
+        let applied = catch_unwind(AssertUnwindSafe(|| self.inventory.apply(index, &change)))
             .map_err(|_| contradiction(index.0, "the state contradicts itself"))?;
         self.entries += 1;
+        let kept = orders.events_of(index).map_err(|error| ReplayError::OrderLog(error.to_string()))?;
+        if kept.is_some_and(|kept| kept != applied.events) {
+            return Err(ReplayError::OrderLog(format!("its events of index {index} are not those that the log comes to")));
+        }
         Ok(())
     }
 }

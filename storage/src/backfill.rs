@@ -88,6 +88,12 @@ impl OrderCore {
         Ok(events)
     }
 
+    pub(crate) fn events_of(&self, index: LogIndex) -> io::Result<Option<Vec<Event>>> {
+        let (mut events, end) = (Vec::new(), (LogIndex(index.0.saturating_add(1)), 0));
+        let reached = self.walk((index, 0), usize::MAX, end, |page, _| events.extend(page.events))?;
+        Ok(reached.filter(|reached| *reached >= end).map(|_| events))
+    }
+
     pub(crate) fn pages(&self, from: Place, through: LogIndex, max_bytes: usize) -> io::Result<Option<PageBlock>> {
         if self.memtable().appended < Some(through) {
             return Ok(None);

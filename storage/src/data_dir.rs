@@ -48,6 +48,7 @@ impl DataDir {
         let lock = Arc::new(DirLock::take(path)?);
         let dir = Self { path: path.to_owned(), lock, disk: Disk::default() };
         dir.refuse_parts_without_identity()?;
+        dir.refuse_identity_without_parts()?;
         Ok(dir)
     }
 
@@ -148,6 +149,16 @@ impl DataDir {
             return Err(OpenError::Damaged { path: identity, reason: "it is gone, but other parts are there".into() });
         }
         Ok(())
+    }
+
+    /// A member has all its parts since its first start. One that is gone took with it what this node promised or knew, and
+    /// would be begun anew without a word.
+    fn refuse_identity_without_parts(&self) -> Result<(), OpenError> {
+        let is_member = self.read_identity()?.is_some_and(|identity| identity.cluster.is_some());
+        match PARTS.iter().map(|part| self.path.join(part)).find(|part| !part.exists()) {
+            Some(part) if is_member => Err(OpenError::Damaged { path: part, reason: "it is gone, but this node is a member".into() }),
+            _ => Ok(()),
+        }
     }
 }
 

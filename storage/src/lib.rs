@@ -14,7 +14,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `data_dir`, `open_error`, `dir_lock` | the directory: lock, layout, why it was not opened |
+//! | `data_dir`, `open_error`, `dir_lock`, `copy` | the directory: lock, layout, why it was not opened; one to look at |
 //! | `identity`, `peers`, `durable_file` | who this disk is, whom it met; small files replaced atomically |
 //! | `log_store`, `log_tail`, `log_writer`, `log_recovery`, `log_seen`, `log_keys` | the Raft log: cache, group commit, opening |
 //! | `order_log`, `pages`, `memtable`, `page_writer`, `listing`, `backfill` | history of orders: pages, lists, filling gaps |
@@ -24,6 +24,7 @@
 //! | `limits` | every bound by name |
 
 mod backfill;
+mod copy;
 mod data_dir;
 mod dir_lock;
 mod durable_file;

@@ -18,6 +18,9 @@ pub enum OpenError {
     /// The directory holds files that are not a node's.
     #[error("directory {0} is not empty and is no data directory: choose an empty one")]
     Foreign(PathBuf),
+    /// The directory holds nothing of a node.
+    #[error("{0} holds no node's data: check the path")]
+    NoData(PathBuf),
     /// The directory was made for another node.
     #[error("data directory {path} belongs to node {owner}, not to node {asked}: give this node its own directory, or correct its id")]
     OtherNode {
@@ -71,6 +74,7 @@ impl OpenError {
             OpenError::InUse(_)
             | OpenError::Absent(_)
             | OpenError::Foreign(_)
+            | OpenError::NoData(_)
             | OpenError::OtherNode { .. }
             | OpenError::Version { .. } => true,
             OpenError::Damaged { .. } | OpenError::LogDamaged { .. } | OpenError::Io { .. } => false,

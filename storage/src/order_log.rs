@@ -144,6 +144,16 @@ impl OrderLog {
         self.handle.core.events(from, max_bytes)
     }
 
+    /// The events of one entry, positions ascending; none if the entry, or a part of it, is missing or not appended.
+    pub fn events_of(&self, index: LogIndex) -> io::Result<Option<Vec<Event>>> {
+        if self.appended_index() < Some(index) { Ok(None) } else { self.handle.core.events_of(index) }
+    }
+
+    /// Reads everything back; `InvalidData` if some of it is damaged. For the inspection of a stopped node.
+    pub fn check(&self) -> io::Result<()> {
+        self.handle.core.check_all()
+    }
+
     /// A snapshot of the state at `index` was installed: entries after the last appended one and up to `index` are missing
     /// from now on, durably. Changes nothing if they are there. Also to be called at a start, with the snapshot that the
     /// state begins from. Blocks for a sync.
@@ -254,6 +264,20 @@ impl OrderCore {
     pub(crate) fn page_of(&self, place: Place) -> io::Result<Option<Page>> {
         let found = self.last_in(&page_key((place.0, 0)), &page_key(after(place)))?;
         found.map(|(key, value)| Page::read(&key, &value)).transpose()
+    }
+
+    fn check_all(&self) -> io::Result<()> {
+        for item in self.engine.range(&page_key((LogIndex(0), 0)), &page_key((LogIndex(u64::MAX), u16::MAX))) {
+            let (key, value) = item?;
+            Page::read(&key, &value)?;
+        }
+        let first = OrderRef { index: LogIndex(0), position: 0 };
+        let last = OrderRef { index: LogIndex(u64::MAX), position: u16::MAX };
+        for item in self.engine.range(&status_key(first), &status_key(last)) {
+            let (key, value) = item?;
+            StatusV1::read(&key, &value)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn order(&self, at: OrderRef) -> io::Result<Option<StoredOrder>> {

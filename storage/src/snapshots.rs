@@ -49,6 +49,8 @@ pub struct Snapshots {
 #[derive(Debug)]
 struct Inner {
     dir: PathBuf,
+    /// Names of the files that were set aside.
+    damaged: Vec<String>,
     state: Mutex<State>,
 }
 
@@ -62,17 +64,25 @@ struct State {
 impl Snapshots {
     /// Checks every file whole; damaged ones are set aside and unfinished ones removed, so that the one before is the newest.
     pub(crate) fn open(dir: &Path) -> Result<Self, OpenError> {
-        let mut good = Vec::new();
+        let (mut good, mut damaged) = (Vec::new(), Vec::new());
         for entry in std::fs::read_dir(dir).map_err(OpenError::io(dir))? {
             let path = entry.map_err(OpenError::io(dir))?.path();
             match path.extension().and_then(|suffix| suffix.to_str()) {
-                Some(SUFFIX) => good.extend(check(&path)?),
+                Some(SUFFIX) => match check(&path)? {
+                    Some(info) => good.push(info),
+                    None => damaged.extend(path.file_name().map(|name| name.to_string_lossy().into_owned())),
+                },
                 Some(PART_SUFFIX) => std::fs::remove_file(&path).map_err(OpenError::io(&path))?,
                 _ => {}
             }
         }
         good.sort_by_key(|info| (info.index, info.term));
-        Ok(Self { inner: Arc::new(Inner { dir: dir.to_owned(), state: Mutex::new(State { good, parts: 0 }) }) })
+        Ok(Self { inner: Arc::new(Inner { dir: dir.to_owned(), damaged, state: Mutex::new(State { good, parts: 0 }) }) })
+    }
+
+    /// Names of the files that were damaged, and were set aside, when the directory was opened.
+    pub fn damaged(&self) -> &[String] {
+        &self.inner.damaged
     }
 
     /// The newest good snapshot.

@@ -152,6 +152,12 @@ impl Inventory {
         Some(OrderNow { status: StatusAt { status, since: record.since }, content: None })
     }
 
+    /// All orders with a status, held and finished, oldest first.
+    pub fn orders(&self) -> impl Iterator<Item = OrderRef> {
+        let pages = self.orders.page_keys().filter_map(|first| self.orders.page(first));
+        pages.flat_map(|page| page.iter().map(|(at, _)| at.order()))
+    }
+
     /// The buyer's latest order: from there [`Order::previous`] leads on.
     pub fn buyer_latest(&self, buyer: &str) -> Option<OrderRef> {
         self.buyers.get(self.buyer_hash(buyer)).map(|record| record.latest.order())

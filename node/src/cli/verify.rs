@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use holdfast_client::{Client, ClientConfig};
-use holdfast_raft::{ReplayError, replay};
-use holdfast_storage::{DataDir, OpenMode};
+use holdfast_raft::{Replay, ReplayError, replay};
+use holdfast_storage::DataDir;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
@@ -67,22 +68,35 @@ pub(super) async fn run(args: VerifyArgs) -> Result<(), Failure> {
     ])
 }
 
-/// Replays a stopped node's directory: every entry passes the state's own assertions and joins the digest chain.
+/// Replays a copy of a stopped node's directory: every entry passes the state's own assertions and joins the digest chain. The
+/// directory itself is only read.
 fn verify_data(data: &Path) -> Result<Verified, Failure> {
-    if !data.is_dir() {
-        return Err(Failure::Failed(format!("{} is no data directory", data.display())));
-    }
-    let directory = DataDir::open(data, OpenMode::Existing).map_err(ServeError::from)?;
-    if directory.peek().map_err(ServeError::from)?.is_none() {
-        return Err(Failure::Failed(format!("{} holds no node's data", data.display())));
-    }
-    let replay = replay(&directory).map_err(|error| match error {
-        ReplayError::Open(error) => Failure::Serve(error.into()),
-        other => Failure::Serve(ServeError::Disk(other.to_string())),
-    })?;
+    // A damaged database may make its engine panic, on threads of its own too: that is damage, told in a sentence.
+    std::panic::set_hook(Box::new(|_| {}));
+    let room = tempfile::tempdir()?;
+    let copy = room.path().join("copy");
+    let of_the_original = |error: ServeError| {
+        let names = |text: String| text.replace(&copy.display().to_string(), &data.display().to_string());
+        Failure::Serve(match error {
+            ServeError::Disk(text) => ServeError::Disk(names(text)),
+            ServeError::DataDirectory(text) => ServeError::DataDirectory(names(text)),
+            ServeError::Failed(text) => ServeError::Failed(names(text)),
+        })
+    };
+    let checked = catch_unwind(AssertUnwindSafe(|| replay_copy(data, &copy)));
+    let damaged = |_| Err(ServeError::Disk(format!("{} is damaged: its database does not read back", data.display())));
+    let replay = checked.unwrap_or_else(damaged).map_err(of_the_original)?;
     let inventory = &replay.inventory;
     let (index, digest) = (inventory.last_index().0, format!("{:032x}", inventory.digest()));
     Ok(Verified { nodes: 1, index, digest, skus: inventory.skus().count() })
+}
+
+fn replay_copy(data: &Path, copy: &Path) -> Result<Replay, ServeError> {
+    let directory = DataDir::copy(data, copy)?;
+    replay(&directory).map_err(|error| match error {
+        ReplayError::Open(error) => error.into(),
+        other => ServeError::Disk(other.to_string()),
+    })
 }
 
 async fn verify_nodes(urls: &[String]) -> Result<Verified, Failure> {

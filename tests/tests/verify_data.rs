@@ -1,0 +1,136 @@
+//! `verify --data` on the directories of a real cluster: sound ones, and each way in which one can be broken.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, ensure};
+use holdfast_tests::cluster::{Cluster, copy_dir};
+use holdfast_tests::command_line::{self, Said, holdfast};
+use holdfast_tests::options::ClusterOptions;
+use holdfast_tests::sale::{Sale, SalePlan};
+use holdfast_tests::turn::Turn;
+use holdfast_tests::{operator, program, wait};
+
+const EXIT_DISK: i32 = 3;
+const EXIT_DATA_DIRECTORY: i32 = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_in_which_a_directory_is_broken_is_told() -> Result<()> {
+    let turn = Turn::take().await?;
+    let options = ClusterOptions::new(program!()).nodes(1).set("raft", "snapshot_every_entries", 100).set("raft", "log_keep_entries", 50);
+    let mut cluster = Cluster::start(&turn, options).await?;
+    operator::create_sku(cluster.admin(1), "sneaker", 1_000).await?;
+    // One at a time makes an entry for each order.
+    let report = Sale::begin(cluster.apis(), SalePlan::new("sneaker", 400).at_once(1)).finish().await?;
+    report.ensure_exactly(400, "")?;
+    let used = verify(&cluster.data(1)).await?;
+    ensure!(used.code == Some(EXIT_DATA_DIRECTORY) && used.stderr.contains("in use"), "of a running node: {used:?}");
+    let snapshots = cluster.data(1).join("snapshots");
+    wait::until("two snapshots", holdfast_tests::limits::AGREED_WITHIN, async || (snapshot_files(&snapshots).len() >= 2).then_some(()))
+        .await?;
+    cluster.stop(1).await?;
+    let sound = cluster.data(1);
+    let before = listing(&sound)?;
+    let said = verify(&sound).await?;
+    ensure!(said.code == Some(0), "a sound directory: {said:?}");
+    ensure!(listing(&sound)? == before, "looking changed something");
+
+    let broken = Broken { sound, room: cluster.dir().join("broken") };
+    broken.told("the log is gone", EXIT_DISK, "log", |dir| Ok(fs::remove_dir_all(dir.join("log"))?)).await?;
+    broken.told("the log is emptied", EXIT_DISK, "Raft log", |dir| emptied(&dir.join("log"))).await?;
+    broken.told("the log is cut", EXIT_DISK, "Raft log", |dir| cut(&largest(&dir.join("log"))?)).await?;
+    broken.told("the log is overwritten", EXIT_DISK, "Raft log", |dir| overwritten(&largest(&dir.join("log"))?)).await?;
+    broken.told("the order log is gone", EXIT_DISK, "orders", |dir| Ok(fs::remove_dir_all(dir.join("orders"))?)).await?;
+    broken.told("the order log is emptied", EXIT_DISK, "order log", |dir| emptied(&dir.join("orders"))).await?;
+    broken.told("the order log is cut", EXIT_DISK, "order log", |dir| cut(&dir.join("orders/db"))).await?;
+    broken.told("the order log is overwritten", EXIT_DISK, "order log", |dir| overwritten(&dir.join("orders/db"))).await?;
+    for file in snapshot_files(&snapshots) {
+        let name = file.file_name().context("a file")?.to_string_lossy().into_owned();
+        broken.told("a snapshot is overwritten", EXIT_DISK, &name, |dir| overwritten(&dir.join("snapshots").join(&name))).await?;
+    }
+    broken.told("the identity is gone", EXIT_DISK, "identity", |dir| Ok(fs::remove_file(dir.join("identity"))?)).await?;
+    broken.told("everything is gone", EXIT_DATA_DIRECTORY, "no node's data", emptied).await?;
+    broken
+        .told("it is another directory", EXIT_DATA_DIRECTORY, "no node's data", |dir| {
+            emptied(dir)?;
+            Ok(fs::write(dir.join("letter.txt"), "Dear Sir")?)
+        })
+        .await?;
+    broken.told("it does not exist", EXIT_DATA_DIRECTORY, "does not exist", |dir| Ok(fs::remove_dir_all(dir)?)).await?;
+    cluster.end().await
+}
+
+/// Copies of a sound directory, each broken in one way.
+struct Broken {
+    sound: PathBuf,
+    room: PathBuf,
+}
+
+impl Broken {
+    async fn told(&self, case: &str, code: i32, names: &str, hurt: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        fs::create_dir_all(&self.room)?;
+        let dir = self.room.join(case.replace(' ', "-"));
+        copy_dir(&self.sound, &dir)?;
+        hurt(&dir).with_context(|| case.to_owned())?;
+        let before = listing(&dir)?;
+        let said = verify(&dir).await?;
+        let text = said.stderr.trim();
+        ensure!(said.code == Some(code) && text.contains(names), "{case}: {said:?}");
+        ensure!(text.lines().count() == 1 && text.starts_with("error: "), "{case}: not one sentence: {text}");
+        ensure!(!text.contains("/tmp/.tmp"), "{case}: names the copy: {text}");
+        ensure!(listing(&dir)? == before, "{case}: looking changed something");
+        println!("{case}: {text}");
+        if dir.exists() {
+            fs::remove_dir_all(dir)?;
+        }
+        Ok(())
+    }
+}
+
+async fn verify(data: &Path) -> Result<Said> {
+    command_line::run(holdfast(program!(), &["verify", "--data", &data.display().to_string()])).await
+}
+
+/// Every file below `dir` with its length and its last change; none if there is no such directory.
+fn listing(dir: &Path) -> Result<BTreeMap<PathBuf, (u64, SystemTime)>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(dir).into_iter().flatten() {
+        let (path, meta) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)))?;
+        if meta.is_dir() {
+            files.extend(listing(&path)?);
+        }
+        files.insert(path, (meta.len(), meta.modified()?));
+    }
+    Ok(files)
+}
+
+fn snapshot_files(dir: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    files.filter(|path| path.extension().is_some_and(|suffix| suffix == "snap")).collect()
+}
+
+fn largest(dir: &Path) -> Result<PathBuf> {
+    let files = listing(dir)?.into_iter().filter(|(path, _)| path.is_file());
+    Ok(files.max_by_key(|(_, (bytes, _))| *bytes).context("no file")?.0)
+}
+
+fn emptied(dir: &Path) -> Result<()> {
+    fs::remove_dir_all(dir)?;
+    Ok(fs::create_dir(dir)?)
+}
+
+/// Cut to two fifths: what is left looks right.
+fn cut(file: &Path) -> Result<()> {
+    let file = fs::File::options().write(true).open(file)?;
+    Ok(file.set_len(file.metadata()?.len() * 2 / 5)?)
+}
+
+/// A tenth in its middle is zero.
+fn overwritten(file: &Path) -> Result<()> {
+    let mut bytes = fs::read(file)?;
+    let (from, to) = (bytes.len() * 45 / 100, bytes.len() * 55 / 100);
+    bytes[from..to].fill(0);
+    Ok(fs::write(file, bytes)?)
+}
