@@ -81,7 +81,7 @@ fn judge(founders: &Founders<'_>, peer: u64, own: &BootstrapWord, theirs: &Boots
         Some(_) => Refusal::UnknownDisk,
         None => Refusal::NotMember,
     };
-    Err(StartError::Refused { by: NodeId(peer), reason: refusal.sentence().into() })
+    Err(StartError::Refused { by: NodeId(peer), reason: refusal.to_string() })
 }
 
 /// Whether `roster` was made for a cluster of this name: its id follows from name and disks.

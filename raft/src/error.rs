@@ -9,8 +9,8 @@ use thiserror::Error;
 pub enum StartError {
     /// Nothing is in the data directory, and no new cluster was asked for.
     #[error(
-        "the data directory is empty: join a running cluster as a new member, under an id that was never used, or start all \
-         members of a new cluster with --bootstrap"
+        "the data directory is empty: start all members of a new cluster with --bootstrap; to join a running cluster as a new \
+         member, under an id that was never used, takes member change, which this version does not have"
     )]
     EmptyDirectory,
     /// The data directory was made for a cluster of another name.

@@ -21,7 +21,9 @@ impl DataDir {
             return Err(OpenError::NoData(from.to_owned()));
         }
         copy_dir(from, to).map_err(OpenError::io(from))?;
-        DataDir::open(to, OpenMode::Existing)
+        let copy = DataDir::open(to, OpenMode::Existing)?;
+        copy.refuse_missing_part()?;
+        Ok(copy)
     }
 }
 
@@ -106,15 +108,18 @@ mod tests {
     }
 
     #[test]
-    fn a_member_without_one_of_its_parts_is_damaged() {
+    fn a_member_whose_log_is_gone_is_not_opened_and_one_without_orders_not_copied() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("data");
         let dir = DataDir::open(&path, OpenMode::Create).unwrap();
         let mut identity = dir.start(NodeId(1)).unwrap();
-        dir.set_roster(&mut identity, Roster { cluster: ClusterId(5), members: [(NodeId(1), identity.disk)].into() }).unwrap();
-        std::fs::remove_dir(path.join("log")).unwrap();
+        let roster = Roster { cluster: ClusterId(5), members: [(NodeId(1), identity.disk)].into() };
+        dir.set_roster(&mut identity, roster).unwrap();
         drop(dir);
-        let error = DataDir::open(&path, OpenMode::Existing).unwrap_err();
-        assert!(matches!(error, OpenError::Damaged { .. }) && error.to_string().contains("log"), "{error}");
+        std::fs::remove_dir(path.join("orders")).unwrap();
+        drop(DataDir::open(&path, OpenMode::Existing).unwrap());
+        assert!(matches!(DataDir::copy(&path, &root.path().join("copy")), Err(OpenError::PartGone(_))));
+        std::fs::remove_dir(path.join("log")).unwrap();
+        assert!(matches!(DataDir::open(&path, OpenMode::Existing), Err(OpenError::LogDamaged { .. })));
     }
 }

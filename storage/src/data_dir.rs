@@ -48,7 +48,7 @@ impl DataDir {
         let lock = Arc::new(DirLock::take(path)?);
         let dir = Self { path: path.to_owned(), lock, disk: Disk::default() };
         dir.refuse_parts_without_identity()?;
-        dir.refuse_identity_without_parts()?;
+        dir.refuse_member_without_log()?;
         Ok(dir)
     }
 
@@ -151,14 +151,26 @@ impl DataDir {
         Ok(())
     }
 
-    /// A member has all its parts since its first start. One that is gone took with it what this node promised or knew, and
-    /// would be begun anew without a word.
-    fn refuse_identity_without_parts(&self) -> Result<(), OpenError> {
-        let is_member = self.read_identity()?.is_some_and(|identity| identity.cluster.is_some());
+    /// A log that is gone took with it what this node promised, and would be begun anew without a word. Other parts are mended
+    /// by the peers.
+    fn refuse_member_without_log(&self) -> Result<(), OpenError> {
+        let path = self.path.join("log");
+        if self.is_member()? && !path.exists() {
+            return Err(OpenError::LogDamaged { path, reason: "it is gone".into() });
+        }
+        Ok(())
+    }
+
+    /// A part that every member has since its first start, and that is not there.
+    pub(crate) fn refuse_missing_part(&self) -> Result<(), OpenError> {
         match PARTS.iter().map(|part| self.path.join(part)).find(|part| !part.exists()) {
-            Some(part) if is_member => Err(OpenError::Damaged { path: part, reason: "it is gone, but this node is a member".into() }),
+            Some(part) if self.is_member()? => Err(OpenError::PartGone(part)),
             _ => Ok(()),
         }
+    }
+
+    fn is_member(&self) -> Result<bool, OpenError> {
+        Ok(self.read_identity()?.is_some_and(|identity| identity.cluster.is_some()))
     }
 }
 

@@ -61,7 +61,7 @@ pub use data_dir::{DataDir, OpenMode};
 pub use identity::{ClusterId, DiskId, Identity, Roster};
 pub use listing::{BuyerChain, ListPage, Query, StoredOrder};
 pub use log_store::{Completion, LogBounds, LogRecord, LogStore};
-pub use open_error::OpenError;
+pub use open_error::{MEMBER_LOST, OpenError};
 pub use order_log::OrderLog;
 pub use pages::Place;
 pub use peers::{MeetError, Peers};

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use holdfast_inventory::NodeId;
 use thiserror::Error;
 
+/// What becomes of a member whose disk may not come back, as messages say it.
+pub const MEMBER_LOST: &str = "leave this node stopped, the others go on without it; to remove the member and join again under a new \
+                               id takes member change, which this version does not have";
+
 /// Why a data directory, or a part of it, was not opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -21,6 +25,9 @@ pub enum OpenError {
     /// The directory holds nothing of a node.
     #[error("{0} holds no node's data: check the path")]
     NoData(PathBuf),
+    /// A part that every member's directory has is not there.
+    #[error("{0} is gone, though this node is a member of a cluster")]
+    PartGone(PathBuf),
     /// The directory was made for another node.
     #[error("data directory {path} belongs to node {owner}, not to node {asked}: give this node its own directory, or correct its id")]
     OtherNode {
@@ -40,7 +47,7 @@ pub enum OpenError {
         version: u8,
     },
     /// A small file (identity, peers) does not read back.
-    #[error("{path} is damaged ({reason}): remove this member from the cluster and join again with an empty directory under a new id")]
+    #[error("{path} is damaged ({reason}): {MEMBER_LOST}")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -48,9 +55,7 @@ pub enum OpenError {
         reason: String,
     },
     /// The Raft log does not read back: a node that forgot what it acknowledged must not vote again.
-    #[error(
-        "Raft log {path} is damaged ({reason}): remove this member from the cluster and join again with an empty directory under a new id"
-    )]
+    #[error("Raft log {path} is damaged ({reason}): {MEMBER_LOST}")]
     LogDamaged {
         /// The log's directory.
         path: PathBuf,
@@ -77,7 +82,7 @@ impl OpenError {
             | OpenError::NoData(_)
             | OpenError::OtherNode { .. }
             | OpenError::Version { .. } => true,
-            OpenError::Damaged { .. } | OpenError::LogDamaged { .. } | OpenError::Io { .. } => false,
+            OpenError::PartGone(_) | OpenError::Damaged { .. } | OpenError::LogDamaged { .. } | OpenError::Io { .. } => false,
         }
     }
 

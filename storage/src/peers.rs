@@ -15,13 +15,13 @@ use crate::{DiskId, OpenError, Roster};
 #[derive(Debug, Error)]
 pub enum MeetError {
     /// A later start of that disk was met before, or another copy of the same start.
-    #[error("node {node} runs on an older copy of its data directory: restore nothing, join as a new member under a new id")]
+    #[error("node {node} runs on an older copy of its data directory: it may not vote again")]
     OlderCopy {
         /// Who.
         node: NodeId,
     },
     /// The disk is not the one that the roster has for that member; also for a node that is no member.
-    #[error("node {node} came with a disk that this cluster does not know: a wiped disk must join as a new member under a new id")]
+    #[error("node {node} came with a disk that this cluster does not know: a wiped disk may not vote again")]
     UnknownDisk {
         /// Who.
         node: NodeId,

@@ -25,7 +25,10 @@ async fn a_follower_with_a_wiped_disk_is_refused_and_told_the_ways_out() -> Resu
     left_with(cluster.refused(wiped).await?, EXIT_DATA_DIRECTORY)?;
 
     let told = tail(&cluster.log(wiped), LOG_TAIL_LINES);
-    ensure!(told.contains("--bootstrap") && told.contains("new member"), "the ways out are not told:\n{told}");
+    ensure!(
+        told.contains("--bootstrap") && told.contains("new member") && told.contains("this version"),
+        "the ways out are not told:\n{told}"
+    );
     report.orders.extend(sell(&cluster, "after", 200).await?.orders);
     checks::all(&cluster, "sneaker", &report).await?;
     cluster.end().await

@@ -1,5 +1,8 @@
 //! The words of the hello.
 
+use std::borrow::Cow;
+
+use holdfast_storage::MEMBER_LOST;
 use serde::{Deserialize, Serialize};
 
 use super::frame::Message;
@@ -105,28 +108,28 @@ impl Refusal {
     }
 
     /// What the refused node tells its operator.
-    pub(crate) fn sentence(self) -> &'static str {
-        match self {
+    fn sentence(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Refusal::Protocol => "it speaks another protocol version",
             Refusal::WrongNode => "another node answers at this address",
             Refusal::WrongCluster => "it belongs to another cluster",
-            Refusal::NotMember => "this node is not a member of the cluster: join it as a new member",
+            Refusal::NotMember => "this node is not a member of the cluster: give it the configuration of its own cluster",
             Refusal::UnknownDisk => {
-                "the cluster knows this node with another disk: a wiped disk may not vote again. Remove the member and join \
-                 as a new member under an id that was never used"
+                let why = "the cluster knows this node with another disk: a wiped disk may not vote again";
+                return Cow::Owned(format!("{why}. Put its own disk back, or {MEMBER_LOST}"));
             }
             Refusal::OlderCopy => {
-                "this is an older copy of the data directory: the cluster has met a later start of it. Restore the current \
-                 directory, or remove the member and join as a new member under an id that was never used"
+                let why = "this is an older copy of the data directory: the cluster has met a later start of it";
+                return Cow::Owned(format!("{why}. Put the current directory back, or {MEMBER_LOST}"));
             }
             Refusal::NotReady => "it is not ready",
             Refusal::Fault => "it could not record this node",
-        }
+        })
     }
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.sentence())
+        f.write_str(&self.sentence())
     }
 }
