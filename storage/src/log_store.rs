@@ -279,8 +279,7 @@ impl Drop for Handle {
         self.core.queue.close();
         let Some(writer) = self.writer.take() else { return };
         if self.core.poison.reason().is_some() {
-            // The writer may never return from the disk, nor sled, which flushes once more when it is dropped. Left open, both
-            // end with the process, which must leave now.
+            #[allow(clippy::mem_forget, reason = "the writer may never return from the disk, nor sled, which flushes when it is dropped")]
             std::mem::forget(Arc::clone(&self.core));
             return;
         }

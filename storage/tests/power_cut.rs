@@ -73,7 +73,7 @@ fn child_that_writes_until_the_power_is_cut() {
 
 /// What a node does when a store fails: it tells why and is gone, whoever still waits for the disk.
 fn leave(reason: &str) {
-    writeln!(std::io::stderr(), "poisoned {reason}").unwrap();
+    eprintln!("poisoned {reason}");
     std::process::exit(EXIT_DISK);
 }
 
