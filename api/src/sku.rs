@@ -153,6 +153,15 @@ pub enum SaleState {
     Closed,
 }
 
+impl fmt::Display for LateConfirm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refuse => "refuse",
+            Self::Reacquire => "reacquire",
+        })
+    }
+}
+
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -194,6 +203,9 @@ mod tests {
 
     #[test]
     fn words_are_the_json_words() {
+        for late in [LateConfirm::Refuse, LateConfirm::Reacquire] {
+            assert_eq!(serde_json::to_value(late).unwrap(), late.to_string());
+        }
         for mode in [Mode::Sliced, Mode::Pooled] {
             assert_eq!(serde_json::to_value(mode).unwrap(), mode.to_string());
         }

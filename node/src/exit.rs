@@ -17,6 +17,14 @@ pub enum Exit {
     DataDirectory = 4,
 }
 
+impl Exit {
+    /// What another run's exit code means.
+    pub fn from_code(code: i32) -> Self {
+        let known = [Self::Done, Self::Usage, Self::Disk, Self::DataDirectory];
+        known.into_iter().find(|exit| *exit as i32 == code).unwrap_or(Self::Failed)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)

@@ -22,6 +22,10 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// A refused connection's bytes are read so far, so that its close does not take the answer back.
 pub const MAX_REFUSED_BYTES: usize = 64 << 10;
 
+/// `status` waits this long for one answer: longer than a node looks for what its leader knows.
+pub const STATUS_ATTEMPT: Duration = Duration::from_millis(700);
+/// `status` asks no further node after this long.
+pub const STATUS_RETRY_FOR: Duration = Duration::from_millis(800);
 /// Most orders that one `order list` shows.
 pub const MAX_LISTED_ORDERS: u32 = 100_000;
 /// A member this many entries behind is an alarm.

@@ -153,7 +153,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         why = wait_fatal(&mut fatal) => {
             http_stop.cancel();
             drop(tokio::time::timeout(FAULT_LINGER, serving).await);
-            // Not dropped: that waits for the writers of the stores, and removes a file. The process is to leave now.
+            #[allow(clippy::mem_forget, reason = "dropping waits for the stores' writers and removes a file, and the disk may hang")]
             std::mem::forget((runtime, pid));
             return Err(ServeError::from(why));
         }

@@ -1,6 +1,7 @@
 //! `holdfast dev`: what a newcomer runs first.
 
 use anyhow::{Context, Result, ensure};
+use holdfast_tests::command_line::{self, holdfast};
 use holdfast_tests::dev::Dev;
 use holdfast_tests::http::{self, Call};
 use holdfast_tests::process::{Process, Signal, send};
@@ -63,6 +64,19 @@ async fn the_nodes_of_a_killed_dev_do_not_outlive_it() -> Result<()> {
     let room = tempfile::tempdir()?;
     let dev = Dev::start(&turn, program!(), &room.path().join("cluster"), ports::free_base(3)?).await?;
     dev.kill().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_dev_on_a_directory_in_use_leaves_as_its_nodes_do() -> Result<()> {
+    let turn = Turn::take().await?;
+    let room = tempfile::tempdir()?;
+    let dev = Dev::start(&turn, program!(), &room.path().join("cluster"), ports::free_base(3)?).await?;
+    let data = dev.data().display().to_string();
+    let said = command_line::run(holdfast(program!(), &["dev", "--data", &data])).await?;
+    ensure!(said.code == Some(4) && said.stderr.contains("could not start"), "{said:?}");
+    buy_demo(&dev, 1, "still-serving").await?;
+    ensure!(dev.interrupt().await? == Some(0), "Ctrl-C is a clean end");
+    Ok(())
 }
 
 /// Any wording that names the node and does not call it ready.

@@ -1,8 +1,10 @@
 //! What the command line tells an operator while a cluster sells and loses a node.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
 use holdfast_tests::cluster::Cluster;
-use holdfast_tests::command_line::ask;
+use holdfast_tests::command_line::{self, ask, holdfast};
 use holdfast_tests::options::ClusterOptions;
 use holdfast_tests::sale::{Sale, SalePlan};
 use holdfast_tests::turn::Turn;
@@ -10,6 +12,8 @@ use holdfast_tests::{checks, operator, program};
 use serde_json::Value;
 
 const STOCK: usize = 3_000;
+/// Two seconds, and a busy machine.
+const STATUS_WITHIN: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_tells_the_truth_during_a_sale_with_a_dead_node() -> Result<()> {
@@ -57,6 +61,47 @@ async fn verify_finds_running_nodes_and_a_stopped_directory_sound() -> Result<()
     cluster.start_all().await?;
     checks::all(&cluster, "sneaker", &report).await?;
     cluster.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_soon_tells_what_it_knows_when_the_majority_is_down() -> Result<()> {
+    let turn = Turn::take().await?;
+    let mut cluster = Cluster::start(&turn, ClusterOptions::new(program!())).await?;
+    operator::create_sku(cluster.admin(1), "sneaker", 500).await?;
+    let left = cluster.leader().await?;
+    for id in cluster.ids() {
+        if id != left {
+            cluster.kill(id).await?;
+        }
+    }
+    let asked = Instant::now();
+    let status = ask(&cluster, left, &["status", "--json"]).await?.json()?;
+    ensure!(asked.elapsed() < STATUS_WITHIN, "it took {:?}", asked.elapsed());
+    let told = status["alarms"].to_string();
+    ensure!(told.contains("the stock could not be read") && !told.contains("nothing was done"), "the alarms are {told}");
+    ensure!(status["cluster"]["members"].as_array().is_some_and(|members| members.len() == 3), "no members: {status}");
+    cluster.start_all().await?;
+    cluster.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_wrong_before_a_node_is_reached_is_a_problem_too() -> Result<()> {
+    let nowhere = ["--api", "http://127.0.0.1:1", "--admin", "http://127.0.0.1:1", "--json"];
+    let cases: [(&[&str], i32); 3] = [(&["status"], 1), (&["sku", "show", "tee-m"], 1), (&["buy", "tee-m", "--buyer", "ann"], 1)];
+    for (command, code) in cases {
+        let said = command_line::run(holdfast(program!(), &[command, &nowhere[..]].concat())).await?;
+        let problem: Value = serde_json::from_str(&said.stderr).with_context(|| format!("no problem: {said:?}"))?;
+        ensure!(said.code == Some(code) && problem["type"] == "about:blank", "{command:?}: {said:?}");
+        let detail = problem["detail"].as_str().context("no detail")?;
+        ensure!(
+            detail.contains("127.0.0.1:1 cannot be reached") && detail.matches("nothing was done").count() == 1,
+            "{command:?}: {detail}"
+        );
+    }
+    let said = command_line::run(holdfast(program!(), &["sku", "list", "--admin", "ftp://a", "--json"])).await?;
+    let problem: Value = serde_json::from_str(&said.stderr).with_context(|| format!("no problem: {said:?}"))?;
+    ensure!(said.code == Some(2) && problem["detail"].as_str().is_some_and(|detail| detail.contains("ftp://a")), "{said:?}");
+    Ok(())
 }
 
 async fn audit_is_true(cluster: &Cluster) -> Result<()> {

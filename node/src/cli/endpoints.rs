@@ -3,6 +3,8 @@
 use clap::Args;
 use holdfast_client::{Client, ClientConfig, ClientError};
 
+use crate::limits::{STATUS_ATTEMPT, STATUS_RETRY_FOR};
+
 /// Where the nodes are, and in which form to answer.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Endpoints {
@@ -24,6 +26,15 @@ const DEV_ADMIN: [&str; 3] = ["http://127.0.0.1:7111", "http://127.0.0.1:7121", 
 impl Endpoints {
     /// A client of these nodes.
     pub(super) fn client(&self) -> Result<Client, ClientError> {
-        Client::new(ClientConfig::with_api(&self.api).and_admin(&self.admin))
+        Client::new(self.config())
+    }
+
+    /// A client that soon says what it could not learn, for someone who looks at a cluster in trouble.
+    pub(super) fn hasty_client(&self) -> Result<Client, ClientError> {
+        Client::new(ClientConfig { attempt_timeout: STATUS_ATTEMPT, retry_for: STATUS_RETRY_FOR, ..self.config() })
+    }
+
+    fn config(&self) -> ClientConfig {
+        ClientConfig::with_api(&self.api).and_admin(&self.admin)
     }
 }

@@ -9,7 +9,8 @@ const HEAD: &str = "# The command line
 One program, `holdfast`, is node, operator's tool and buyer's tool; this page is its own help, made from the code.
 
 Every subcommand that asks a cluster takes `--json` and then answers with the JSON of the HTTP contract. What went wrong is
-one sentence on standard error, or with `--json` the cluster's problem. Exit codes:
+one sentence on standard error, or with `--json` a problem: the cluster's, or one of type `about:blank` and status 0 if no node
+told one. Exit codes:
 
 | code | says |
 |---|---|

@@ -195,6 +195,7 @@ fn show(sku: &Sku) -> Result<(), Failure> {
         ("hold", format!("{} ms", sku.hold_ttl_ms)),
         ("opens", or_dash(sku.opens_at)),
         ("closes", or_dash(sku.closes_at)),
+        ("late confirm", sku.late_confirm.to_string()),
         ("version", sku.version.to_string()),
         ("index", sku.index.to_string()),
     ])

@@ -34,14 +34,14 @@ struct Status {
 
 /// Asks one node and shows what it knows.
 pub(super) async fn run(args: StatusArgs) -> Result<(), Failure> {
-    let client = args.endpoints.client()?;
+    let client = args.endpoints.hasty_client()?;
     let cluster = client.cluster().await?;
     let mut alarms = cluster_alarms(&cluster);
     // A cluster without a quorum can't be audited, and that is when its status matters most.
     let audits = match sku::audits(&client).await {
         Ok(audits) => audits,
         Err(failure) => {
-            alarms.push(format!("the stock could not be read: {failure}"));
+            alarms.push(format!("the stock could not be read: {}", failure.detail()));
             Vec::new()
         }
     };

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::layout::Layout;
 use crate::cli::failure::Failure;
+use crate::exit::Exit;
 use crate::limits::{DEV_RESTART_PAUSE, DEV_STOP_TIMEOUT};
 
 /// How a node process ended.
@@ -26,8 +27,8 @@ pub(super) struct Ended {
     pub(super) how: String,
     /// Killed, not ended by itself.
     pub(super) by_signal: bool,
-    /// Ended with exit code 0.
-    clean: bool,
+    /// What its exit code means; a signal is a failure.
+    pub(super) exit: Exit,
 }
 
 /// The running node processes; each is owned by a task that ends with it.
@@ -57,15 +58,20 @@ impl<'a> Children<'a> {
         self.running.spawn(async move {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Ended { node, how: "not started again".into(), by_signal: false, clean: true },
+                () = stop.cancelled() => return Ended { node, how: "not started again".into(), by_signal: false, exit: Exit::Done },
                 () = sleep(DEV_RESTART_PAUSE) => {}
             }
             match command.spawn() {
                 Ok(child) => own(node, child, stop).await,
-                Err(error) => Ended { node, how: error.to_string(), by_signal: false, clean: false },
+                Err(error) => Ended { node, how: error.to_string(), by_signal: false, exit: Exit::Failed },
             }
         });
         Ok(())
+    }
+
+    /// Whether every node has ended.
+    pub(super) fn none_runs(&self) -> bool {
+        self.running.is_empty()
     }
 
     /// The next node that ends; waits for ever if none runs. Cancel safe.
@@ -85,7 +91,7 @@ impl<'a> Children<'a> {
         let mut unclean = Vec::new();
         while let Some(ended) = self.running.join_next().await {
             match ended {
-                Ok(ended) if ended.clean => {}
+                Ok(ended) if ended.exit == Exit::Done => {}
                 Ok(ended) => unclean.push(format!("node {} ({})", ended.node, ended.how)),
                 Err(error) => unclean.push(error.to_string()),
             }
@@ -143,10 +149,10 @@ fn describe(node: NodeId, ended: io::Result<ExitStatus>) -> Ended {
                 node,
                 how: signal.map_or_else(code, |signal| format!("signal {signal}")),
                 by_signal: signal.is_some(),
-                clean: status.success(),
+                exit: status.code().map_or(Exit::Failed, Exit::from_code),
             }
         }
-        Err(error) => Ended { node, how: error.to_string(), by_signal: false, clean: false },
+        Err(error) => Ended { node, how: error.to_string(), by_signal: false, exit: Exit::Failed },
     }
 }
 
@@ -161,7 +167,7 @@ mod tests {
     #[tokio::test]
     async fn a_child_that_ends_is_described_by_code_or_signal() {
         let by_code = own(NodeId(1), shell("exit 4"), CancellationToken::new()).await;
-        assert_eq!((by_code.how.as_str(), by_code.by_signal, by_code.clean), ("exit code 4", false, false));
+        assert_eq!((by_code.how.as_str(), by_code.by_signal, by_code.exit), ("exit code 4", false, Exit::DataDirectory));
         let by_signal = own(NodeId(1), shell("kill -9 $$"), CancellationToken::new()).await;
         assert_eq!((by_signal.how.as_str(), by_signal.by_signal), ("signal 9", true));
     }
@@ -171,6 +177,6 @@ mod tests {
         let stop = CancellationToken::new();
         stop.cancel();
         let ended = own(NodeId(1), shell("cat > /dev/null; exit 0"), stop).await;
-        assert!(ended.clean, "{ended:?}");
+        assert_eq!(ended.exit, Exit::Done, "{ended:?}");
     }
 }

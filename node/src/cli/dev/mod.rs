@@ -19,6 +19,7 @@ use self::child::{Children, Ended};
 use self::layout::Layout;
 use super::failure::Failure;
 use super::{output, stop};
+use crate::exit::Exit;
 use crate::limits::MAX_MEMBERS;
 
 /// Run a whole cluster on this machine, to try it out.
@@ -63,8 +64,9 @@ async fn watch(layout: &Layout, children: &mut Children<'_>, stop: &Cancellation
                 tell(layout, &ended, restart)?;
                 if restart {
                     children.start_again(ended.node)?;
-                } else if !is_open && !ended.by_signal {
-                    return Err(Failure::Failed(format!("node {} could not start", ended.node)));
+                // Nodes that already run on the directory may have answered for those that were refused.
+                } else if !ended.by_signal && (!is_open || children.none_runs()) {
+                    return Err(could_not_start(&ended));
                 }
             }
             opened = opening.as_mut(), if !is_open => {
@@ -73,6 +75,12 @@ async fn watch(layout: &Layout, children: &mut Children<'_>, stop: &Cancellation
             }
         }
     }
+}
+
+fn could_not_start(ended: &Ended) -> Failure {
+    // Even a node that ended well did so too early.
+    let exit = if ended.exit == Exit::Done { Exit::Failed } else { ended.exit };
+    Failure::Node { sentence: format!("node {} could not start", ended.node), exit }
 }
 
 /// Waits until every node serves and puts the demo SKU on sale.
