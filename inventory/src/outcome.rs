@@ -124,14 +124,7 @@ pub enum Outcome {
         order: OrderRef,
     },
     /// The order is in the asked-for status.
-    Transitioned {
-        /// Which order.
-        order: OrderRef,
-        /// Its status now.
-        status: Status,
-        /// False if it had that status before: nothing changed.
-        changed: bool,
-    },
+    Transitioned(Transitioned),
     /// Units went from the slice back to the pool; possibly fewer than asked, possibly none.
     Returned {
         /// Of which SKU.
@@ -141,6 +134,17 @@ pub enum Outcome {
     },
     /// No.
     Refused(Refusal),
+}
+
+/// What came of a step in an order's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transitioned {
+    /// Which order.
+    pub order: OrderRef,
+    /// Its status now.
+    pub status: Status,
+    /// False if it had that status before: nothing changed.
+    pub changed: bool,
 }
 
 /// What came of a SKU command that was carried out.

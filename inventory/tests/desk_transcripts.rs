@@ -165,6 +165,38 @@ fn a_buyer_whose_refill_does_not_come_hears_refilling_after_a_while() {
 }
 
 #[test]
+fn buyers_who_wait_for_units_when_the_session_is_lost_queue_for_the_next() {
+    let mut bench = Bench::ready(100, 0);
+    bench.grant_elsewhere(100);
+    bench.ask("a", 2);
+    bench.pass(150);
+    let session = bench.session();
+    bench.commit(&Command::CloseSession { session });
+    bench.pass(400);
+    bench.prove();
+    assert!(!bench.transcript().contains("refused"), "no refill is late while there is no session");
+    bench.open(2);
+    assert_eq!(bench.transcript(), "ask refill of 0: 2, needed 2");
+    bench.pass(150);
+    assert!(!bench.transcript().contains("refused"), "the wait for a refill begins anew");
+    bench.take_elsewhere(50);
+    bench.grant(10);
+    assert!(bench.transcript().ends_with("propose session 8 seq 1: a"));
+}
+
+#[test]
+fn buyers_who_wait_for_units_queue_between_leaders_until_their_deadline() {
+    let mut bench = Bench::ready(100, 0);
+    bench.grant_elsewhere(100);
+    bench.ask("a", 2);
+    bench.leader(None);
+    bench.pass(1_900);
+    assert_eq!(bench.transcript(), "ask refill of 0: 2, needed 2");
+    bench.pass(200);
+    assert_eq!(bench.transcript(), "a: NoLeader");
+}
+
+#[test]
 fn requests_of_a_closed_session_are_admitted_again_under_the_next() {
     let mut bench = Bench::ready(100, 50);
     bench.ask("a", 1);

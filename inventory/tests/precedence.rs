@@ -87,6 +87,53 @@ fn of_two_causes_against_an_order_the_earlier_is_told() {
     accepted(world.request(1, Request::Order(order("some", "new", &[(PLENTY, 1)]))));
 }
 
+/// What a Desk with a fresh proof says at once about an order of node 1.
+fn early_refusal(world: &World, ask: OrderRequest<'static>) -> Option<Refusal> {
+    let (now, state) = (Moment(0), &world.state);
+    let records = NodeRecords::new(state, NodeId(1));
+    let mut desk = Desk::new(DeskConfig::new(NodeId(1), Incarnation(1)));
+    let mut out = Vec::new();
+    desk.leader_changed(now, Some(NodeId(2)), &mut out);
+    desk.fresh(now, now, state.last_index(), &records, &mut out);
+    let asked = Ask {
+        key: Some(state.key_hash(&ask.caller, &ask.buyer, &ask.key)),
+        fingerprint: Some(state.fingerprint(&ask.buyer, &ask.lines, ask.confirm)),
+        buyer: Some(state.buyer_hash(&ask.buyer)),
+        request: Request::Order(ask),
+    };
+    let time = ClusterTime { now: Stamp(world.clock), error: Millis(5) };
+    desk.admit(now, time, asked, (), &records, &mut out);
+    out.into_iter().find_map(|effect| match effect {
+        Effect::Answer((), Answer::Refused { refusal, .. }) => Some(refusal),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_desk_refuses_a_basket_early_with_what_apply_would_tell() {
+    // What is found before the lines is not the Desk's to say, and units in other slices are worth a wait.
+    let is_early = |name: &str| !["key reused", "too late", "capacity", "refilling"].contains(&name);
+    let causes: Vec<&Cause> = CAUSES.iter().filter(|(name, ..)| is_early(name)).collect();
+    let world = world();
+    for (at, (name, cause, is_told)) in causes.iter().enumerate() {
+        for (other_name, other, _) in &causes[at..] {
+            for cause_first in [true, false] {
+                let mut ask = order("some", "new", &[(PLENTY, 1)]);
+                let mut causes = if other_name == name { vec![cause] } else { vec![other, cause] };
+                if cause_first {
+                    causes.reverse();
+                }
+                for cause in causes {
+                    cause(&mut ask);
+                }
+                let told = early_refusal(&world, ask);
+                assert!(told.as_ref().is_some_and(is_told), "{name} and {other_name}: {told:?}");
+            }
+        }
+    }
+    assert_eq!(early_refusal(&world, order("some", "new", &[(PLENTY, 1)])), None);
+}
+
 #[test]
 fn precedence_numbers_follow_the_table() {
     let mut world = world();

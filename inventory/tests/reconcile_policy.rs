@@ -179,6 +179,40 @@ fn a_negative_adjustment_withholds_grants_and_collects() {
 }
 
 #[test]
+fn each_of_two_negative_adjustments_of_a_sku_waits_for_itself() {
+    let mut bench = Bench::new(1_000, ReconcileConfig::default());
+    bench.report_all();
+    bench.wake();
+    let units = |actions: &[Action]| -> u64 {
+        actions.iter().map(|action| if let Action::CollectReturn { units, .. } = action { *units } else { 0 }).sum()
+    };
+    let first = bench.policy.adjustment_waits(SHOE, 200);
+    let second = bench.policy.adjustment_waits(SHOE, 200);
+    assert_eq!(units(&bench.wake()), 300, "the pool's 100 are not enough for both");
+    bench.policy.adjustment_done(SHOE, first);
+    bench.policy.refill(bench.now, NodeId(2), SHOE, 50, 50);
+    bench.wake();
+    assert_eq!(bench.slices().0, 100, "the end of one does not end the other: grants are still withheld");
+    bench.policy.adjustment_done(SHOE, second);
+    bench.wake();
+    assert_eq!(bench.slices().0, 50, "the refill was only put off");
+}
+
+#[test]
+fn a_wait_of_an_earlier_term_ends_none_of_a_later_one() {
+    let mut bench = Bench::new(1_000, ReconcileConfig::default());
+    let early = bench.policy.adjustment_waits(SHOE, 500);
+    bench.policy.elected(bench.now, &bench.stock);
+    bench.report_all();
+    bench.wake();
+    bench.policy.adjustment_waits(SHOE, 500);
+    bench.policy.adjustment_done(SHOE, early);
+    bench.policy.refill(bench.now, NodeId(2), SHOE, 50, 50);
+    bench.wake();
+    assert_eq!(bench.slices().0, 100, "grants are withheld");
+}
+
+#[test]
 fn a_node_that_does_not_follow_is_fenced_and_its_slice_is_spread_over_the_others() {
     let mut bench = Bench::new(1_000, ReconcileConfig::default());
     bench.pass(1_000, &[1, 2, 3]);

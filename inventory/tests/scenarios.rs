@@ -146,7 +146,9 @@ impl Transcript {
         let text = match outcome {
             Outcome::Accepted { status, .. } => format!("accepted, {}", word(status)),
             Outcome::Replayed { .. } => "the same order again".to_owned(),
-            Outcome::Transitioned { status, changed, .. } => format!("{}{}", word(status), if changed { "" } else { " already" }),
+            Outcome::Transitioned(Transitioned { status, changed, .. }) => {
+                format!("{}{}", word(status), if changed { "" } else { " already" })
+            }
             Outcome::Returned { units, .. } => format!("{units} returned"),
             Outcome::Refused(refusal) => format!("no: {refusal:?}"),
         };

@@ -3,7 +3,7 @@
 use crate::desk::pending::Pending;
 use crate::desk::place::Placement;
 use crate::desk::{Answer, Ask, ClusterTime, Desk, Effect, Records};
-use crate::{BuyerHash, Line, Moment, Refusal, Request, SaleState, SkuView, Stamp};
+use crate::{BuyerHash, Line, Moment, Refusal, Request, SaleState, SkuView};
 
 impl<W> Desk<W> {
     /// A buyer's request. `waiter` is answered exactly once, now or later.
@@ -41,24 +41,25 @@ impl<W> Desk<W> {
         self.refuse(pending, refusal, at, records, out);
     }
 
-    /// Refusals that need no look at the units. Without a fresh proof there are none: apply decides, as settings and
-    /// a buyer's units may have changed meanwhile.
+    /// Refusals that need no look at the units; of several lines' the one that apply would tell. Without a fresh proof
+    /// there are none: apply decides, as settings and a buyer's units may have changed meanwhile.
     fn screen(&mut self, now: Moment, time: ClusterTime, pending: &Pending<W>, records: &impl Records) -> Option<Refusal> {
         let Request::Order(order) = &pending.ask.request else { return None };
         if !self.is_fresh(now) {
             return None;
         }
-        order.lines.iter().find_map(|line| {
-            let view = self.shelves.load(line.sku, self.generation, records)?.view;
-            sale_refusal(&view, time).or_else(|| limit_refusal(&view, *line, pending.ask.buyer, records))
-        })
+        let refusals = order.lines.iter().filter_map(|line| match self.shelves.load(line.sku, self.generation, records) {
+            None => Some(Refusal::UnknownSku { sku: line.sku }),
+            Some(shelf) => sale_refusal(&shelf.view, time).or_else(|| limit_refusal(&shelf.view, *line, pending.ask.buyer, records)),
+        });
+        // Of equal ones the first.
+        refusals.min_by_key(Refusal::precedence)
     }
 }
 
 /// Not open, or closed, whatever the leader's clock says within the error bound.
 fn sale_refusal(view: &SkuView, time: ClusterTime) -> Option<Refusal> {
-    let earliest = Stamp(time.now.0.saturating_sub(time.error.0));
-    match (view.sale_state(earliest), view.sale_state(time.now + time.error)) {
+    match (view.sale_state(time.earliest()), view.sale_state(time.now + time.error)) {
         (SaleState::NotOpen { .. }, SaleState::NotOpen { opens_at }) => Some(Refusal::NotOpen { sku: view.sku, opens_at }),
         (SaleState::Closed, SaleState::Closed) => Some(Refusal::Closed { sku: view.sku }),
         _ => None,

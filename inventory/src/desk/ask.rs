@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::{BuyerHash, Fingerprint, KeyHash, LogIndex, Millis, OpenSession, OrderRef, Refusal, Request, SkuId, Stamp, Status};
+use crate::{
+    BuyerHash, Fingerprint, KeyHash, LogIndex, Millis, OpenSession, OrderRef, Refusal, Request, SkuId, Stamp, Status, Transitioned,
+};
 
 /// A buyer's request, with the hashes that the Desk and the state know it by.
 #[derive(Clone, Debug)]
@@ -38,12 +40,8 @@ pub enum Answer {
     },
     /// The order is in the asked-for status.
     Transitioned {
-        /// Which order.
-        order: OrderRef,
-        /// Its status.
-        status: Status,
-        /// False if it had that status before.
-        changed: bool,
+        /// Which, and to what.
+        step: Transitioned,
         /// Entry that judged it.
         index: LogIndex,
         /// Stamp of that entry.
@@ -103,4 +101,11 @@ pub struct ClusterTime {
     pub now: Stamp,
     /// The guess is at most this far off.
     pub error: Millis,
+}
+
+impl ClusterTime {
+    /// The lowest stamp that the leader may be giving now: what is told as a time up to which something is known.
+    pub fn earliest(self) -> Stamp {
+        Stamp(self.now.0.saturating_sub(self.error.0))
+    }
 }

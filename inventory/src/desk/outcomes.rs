@@ -95,7 +95,7 @@ impl<W> Desk<W> {
         let answer = match outcome {
             Outcome::Accepted { order, status } => Answer::Accepted { order, status, index, stamp },
             Outcome::Replayed { order } => Answer::Replayed { order },
-            Outcome::Transitioned { order, status, changed } => Answer::Transitioned { order, status, changed, index, stamp },
+            Outcome::Transitioned(step) => Answer::Transitioned { step, index, stamp },
             // Of the Desk's own request, which nobody waits for.
             Outcome::Returned { .. } => Answer::Overloaded,
             Outcome::Refused(Refusal::Refilling { sku }) if pending.waiter.is_some() && pending.may_draw() => {

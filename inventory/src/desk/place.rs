@@ -18,15 +18,17 @@ pub(super) enum Placement {
 }
 
 impl<W> Desk<W> {
-    /// Judges `pending` by the mirror. A refusal of any line goes before a wait for an earlier one.
+    /// Judges `pending` by the mirror. A refusal of any line goes before a wait for an earlier one, and of several refusals
+    /// goes the one that apply would tell.
     pub(super) fn judge(&mut self, now: Moment, pending: &Pending<W>, records: &impl Records) -> Placement {
         let is_fresh = self.is_fresh(now);
         let patient = pending.waits_since.is_some_and(|since| now.since(since).0 * 2 >= self.config.refill_wait.0);
-        let mut placement = Placement::Fits;
+        let (mut placement, mut refused): (_, Option<Refusal>) = (Placement::Fits, None);
         for line in pending.lines() {
             let units = u64::from(line.units);
             let Some(shelf) = self.shelves.load(line.sku, self.generation, records) else {
-                // A state that is behind may not know a SKU that exists: then apply decides.
+                // Refused before the units were looked at, if the state is fresh; one that is behind may not know a SKU
+                // that exists: then apply decides.
                 return if is_fresh { Placement::Refuse(Refusal::UnknownSku { sku: line.sku }) } else { Placement::Fits };
             };
             if shelf.sellable(patient) >= units {
@@ -35,13 +37,15 @@ impl<W> Desk<W> {
             match shortage(&shelf.view, units) {
                 // A late confirm is answered by apply alone: its refusal may ask for a refund.
                 Some(_) if !pending.is_order() => return Placement::Fits,
-                Some(refusal) if is_fresh => return Placement::Refuse(refusal),
+                Some(refusal) if is_fresh => {
+                    refused = refused.filter(|first| first.precedence() <= refusal.precedence()).or(Some(refusal));
+                }
                 Some(_) if placement == Placement::Fits => placement = Placement::WaitForProof(line.sku),
                 None if placement == Placement::Fits => placement = Placement::WaitForUnits(line.sku),
                 _ => {}
             }
         }
-        placement
+        refused.map_or(placement, Placement::Refuse)
     }
 
     /// Carries out what [`judge`](Self::judge) said. Without a session everything that is not refused waits.
@@ -64,6 +68,11 @@ impl<W> Desk<W> {
                 self.lobby.push_back(pending);
             }
         }
+    }
+
+    /// Whether a refill can be on its way: a session to grant it to, and a leader to grant it.
+    pub(super) fn can_refill(&self) -> bool {
+        self.session().is_some() && self.leader.is_some()
     }
 
     /// Judges and places a request that was admitted before.
@@ -127,10 +136,15 @@ impl<W> Desk<W> {
         let queue = std::mem::take(&mut shelf.waiting);
         self.waiting -= queue.len();
         self.hungry.remove(&sku);
-        for pending in queue {
+        let can_refill = self.can_refill();
+        for mut pending in queue {
             if pending.deadline <= now {
                 self.give_up(pending, records, out);
                 continue;
+            }
+            if !can_refill {
+                // Between leaders and between sessions buyers queue until their deadline: no refill is late that nobody can give.
+                pending.waits_since = None;
             }
             match self.judge(now, &pending, records) {
                 Placement::WaitForUnits(short) if self.has_waited_enough(now, &pending) => {

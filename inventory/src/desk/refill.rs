@@ -18,7 +18,7 @@ pub(super) enum Drain {
 impl<W> Desk<W> {
     /// Asks the leader for units of `sku`: one request at a time.
     pub(super) fn ask_refill(&mut self, now: Moment, sku: SkuId, out: &mut Vec<Effect<W>>) {
-        if self.session().is_none() || self.leader.is_none() {
+        if !self.can_refill() {
             return;
         }
         let again_after = self.config.refill_again;

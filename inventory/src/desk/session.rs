@@ -159,12 +159,13 @@ impl<W> Desk<W> {
         }
         let flying = self.flight.take().map(|flight| flight.items).unwrap_or_default();
         let forming = std::mem::take(&mut self.forming);
-        for pending in flying.into_iter().chain(forming) {
+        for mut pending in flying.into_iter().chain(forming) {
             if pending.waiter.is_none() {
                 // A return, or a request whose waiter has been told that its outcome is not known.
                 self.finish(pending, Answer::OutcomeUnknown, out);
                 continue;
             }
+            pending.waits_since = None;
             self.next_expiry = self.next_expiry.min(pending.deadline);
             self.waiting += 1;
             self.lobby.push_back(pending);

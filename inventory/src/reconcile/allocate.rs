@@ -37,7 +37,7 @@ impl Reconciler {
             self.asks.retain(|(sku, _), _| *sku != stock.sku);
             return;
         }
-        if let Some(&units) = self.adjustments.get(&stock.sku) {
+        if let Some(units) = self.units_to_adjust(stock.sku) {
             let missing = units.saturating_sub(stock.pool);
             self.collect(now, stock, None, missing, 0, plan);
             return;

@@ -62,6 +62,10 @@ pub enum Action {
     },
 }
 
+/// One negative adjustment that waits for returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AdjustmentWait(u64);
+
 /// The leader's policy. Exists on every node, acts on the leader.
 #[derive(Debug)]
 pub struct Reconciler {
@@ -75,8 +79,10 @@ pub struct Reconciler {
     /// Where the next look begins, so that busy low numbers do not starve high ones.
     cursor: SkuId,
     asks: BTreeMap<(SkuId, NodeId), RefillAsk>,
-    /// Units that the pool must hold before a negative adjustment is proposed.
-    adjustments: BTreeMap<SkuId, u64>,
+    /// Units that the pool must hold before a negative adjustment is proposed, of each that waits.
+    adjustments: BTreeMap<(SkuId, AdjustmentWait), u64>,
+    /// The last wait begun; goes on over elections, so that a wait of an earlier term ends no later one.
+    last_wait: AdjustmentWait,
     /// When units were last collected.
     collected: BTreeMap<(SkuId, NodeId), Moment>,
     horizon: Horizon,
@@ -95,6 +101,7 @@ impl Reconciler {
             cursor: SkuId(0),
             asks: BTreeMap::new(),
             adjustments: BTreeMap::new(),
+            last_wait: AdjustmentWait::default(),
             collected: BTreeMap::new(),
             horizon: Horizon::default(),
             last_tick: None,
@@ -103,13 +110,17 @@ impl Reconciler {
 
     /// This node leads from now on: every SKU is looked at once, every node is given `reclaim_after` from now.
     pub fn elected(&mut self, now: Moment, stock: &impl Stock) {
-        *self = Self { leading: true, last_tick: Some(now), ..Self::new(self.config.clone()) };
+        *self = Self { leading: true, last_tick: Some(now), ..self.anew() };
         self.dirty = (0..stock.sku_count()).map(SkuId).collect();
     }
 
     /// This node leads no longer.
     pub fn deposed(&mut self) {
-        *self = Self::new(self.config.clone());
+        *self = self.anew();
+    }
+
+    fn anew(&self) -> Self {
+        Self { last_wait: self.last_wait, ..Self::new(self.config.clone()) }
     }
 
     /// These SKUs changed in an applied entry.
@@ -134,16 +145,25 @@ impl Reconciler {
         }
     }
 
-    /// An adjustment waits until the pool holds `units`: nothing is granted of the SKU, and returns are collected.
-    pub fn adjustment_waits(&mut self, sku: SkuId, units: u64) {
-        self.adjustments.insert(sku, units);
+    /// An adjustment waits until the pool holds `units`: nothing is granted of the SKU, and returns are collected, for all
+    /// that wait together. To be ended by [`adjustment_done`](Self::adjustment_done).
+    pub fn adjustment_waits(&mut self, sku: SkuId, units: u64) -> AdjustmentWait {
+        self.last_wait.0 += 1;
+        self.adjustments.insert((sku, self.last_wait), units);
+        self.dirty.insert(sku);
+        self.last_wait
+    }
+
+    /// That adjustment waits no longer; others of the SKU still do.
+    pub fn adjustment_done(&mut self, sku: SkuId, wait: AdjustmentWait) {
+        self.adjustments.remove(&(sku, wait));
         self.dirty.insert(sku);
     }
 
-    /// That adjustment waits no longer.
-    pub fn adjustment_done(&mut self, sku: SkuId) {
-        self.adjustments.remove(&sku);
-        self.dirty.insert(sku);
+    /// Units that the adjustments of a SKU wait for together; none if none waits.
+    fn units_to_adjust(&self, sku: SkuId) -> Option<u64> {
+        let waits = self.adjustments.range((sku, AdjustmentWait(0))..=(sku, AdjustmentWait(u64::MAX)));
+        waits.map(|(_, units)| *units).reduce(u64::saturating_add)
     }
 
     /// Whether [`wake`](Self::wake) should be called at once rather than at the next round.
@@ -217,7 +237,7 @@ impl Reconciler {
         self.collected.retain(|_, at| now < at.after(again_after));
         self.asks.retain(|_, ask| now < ask.until);
         self.dirty.extend(self.asks.keys().map(|(sku, _)| *sku));
-        self.dirty.extend(self.adjustments.keys());
+        self.dirty.extend(self.adjustments.keys().map(|(sku, _)| *sku));
     }
 }
 

@@ -9,7 +9,7 @@ use super::hashing;
 use super::pages::Packed;
 use super::records::{Buyer, HeldOrder, OrderRecord, Phase, key_kept_until};
 use super::sku::Taken;
-use crate::{Content, EventKind, KeyHash, Line, Order, OrderRef, Outcome, Refusal, Stamp, Status, Transition};
+use crate::{Content, EventKind, KeyHash, Line, Order, OrderRef, Outcome, Refusal, Stamp, Status, Transition, Transitioned};
 
 /// The order that a step is about, as this entry finds it.
 pub(super) struct Found {
@@ -141,7 +141,7 @@ impl Inventory {
 
 /// The order is in the asked-for status.
 pub(super) fn transitioned(order: OrderRef, status: Status, changed: bool) -> Outcome {
-    Outcome::Transitioned { order, status, changed }
+    Outcome::Transitioned(Transitioned { order, status, changed })
 }
 
 /// The order's status does not allow the step. A held order allows every step but a cancel.

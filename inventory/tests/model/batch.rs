@@ -82,9 +82,9 @@ impl Model {
                     self.set(at, status);
                 }
                 self.positions += 1;
-                Outcome::Transitioned { order: at, status, changed: true }
+                Outcome::Transitioned(Transitioned { order: at, status, changed: true })
             }
-            Ok(None) => Outcome::Transitioned { order: at, status: self.orders[&at].status, changed: false },
+            Ok(None) => Outcome::Transitioned(Transitioned { order: at, status: self.orders[&at].status, changed: false }),
             Err(refusal) => Outcome::Refused(refusal),
         }
     }

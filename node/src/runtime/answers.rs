@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use holdfast_inventory::reconcile::AdjustmentWait;
 use holdfast_inventory::{AdjustStock, Command, NodeId, SkuId, codec};
 use holdfast_raft::{ProposeError, RaftNode, Service};
 use tokio::time::{Instant, sleep};
@@ -96,19 +97,20 @@ impl Runtime {
 struct Waiting<'a> {
     runtime: &'a Runtime,
     sku: SkuId,
+    wait: AdjustmentWait,
 }
 
 impl<'a> Waiting<'a> {
     fn begin(runtime: &'a Runtime, sku: SkuId, units: u64) -> Self {
-        locked(&runtime.policy).adjustment_waits(sku, units);
+        let wait = locked(&runtime.policy).adjustment_waits(sku, units);
         runtime.policy_wanted.notify_one();
-        Self { runtime, sku }
+        Self { runtime, sku, wait }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        locked(&self.runtime.policy).adjustment_done(self.sku);
+        locked(&self.runtime.policy).adjustment_done(self.sku, self.wait);
     }
 }
 

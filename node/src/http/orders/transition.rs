@@ -55,8 +55,8 @@ async fn run<P: Port>(app: &Arc<App<P>>, id: &Segment, headers: &HeaderMap, step
     let transition = Transition { order, content: Some(content(&found.order)), apply_before };
     let ask = Ask { request: step(transition), key: None, fingerprint: None, buyer: None };
     match app.port.submit(ask).await {
-        Answer::Transitioned { status, changed, index, stamp, .. } => {
-            Ok((reply::with_status(app, &found.order, status, index, stamp)?, changed))
+        Answer::Transitioned { step, index, stamp } => {
+            Ok((reply::with_status(app, &found.order, step.status, index, stamp)?, step.changed))
         }
         other => Err(create::refused(app, &other, &found.order.lines)),
     }

@@ -106,7 +106,7 @@ impl Fake {
         match judged.outcomes[0] {
             Outcome::Accepted { order, status } => Answer::Accepted { order, status, index, stamp },
             Outcome::Replayed { order } => Answer::Replayed { order },
-            Outcome::Transitioned { order, status, changed } => Answer::Transitioned { order, status, changed, index, stamp },
+            Outcome::Transitioned(step) => Answer::Transitioned { step, index, stamp },
             Outcome::Refused(refusal) => Answer::Refused { refusal, index, stamp },
             other @ Outcome::Returned { .. } => panic!("{other:?}"),
         }
