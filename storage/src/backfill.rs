@@ -22,6 +22,13 @@ pub struct Missing {
     pub through: LogIndex,
 }
 
+impl Missing {
+    /// Whether some place from `from` on and before `to` is in the range.
+    pub fn meets(&self, from: Place, to: Place) -> bool {
+        self.from < to && from <= (self.through, u16::MAX)
+    }
+}
+
 /// Pages of a range, as one peer gives them to another. Each page carries its own checksum.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageBlock {

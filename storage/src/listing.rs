@@ -4,12 +4,12 @@ use std::io;
 
 use holdfast_inventory::{BuyerHash, LogIndex, Order, OrderRef, SkuId, Status, StatusAt};
 
-use crate::Place;
 use crate::frame::damaged;
 use crate::limits::{LIST_MAX, LIST_SCAN};
-use crate::order_keys::{buyer_key, page_key, place_of, sku_key};
+use crate::order_keys::{after, buyer_key, page_key, place_of, sku_key};
 use crate::order_log::OrderCore;
 use crate::pages::Page;
+use crate::{Missing, Place};
 
 const FIRST: Place = (LogIndex(0), 0);
 const END: Place = (LogIndex(u64::MAX), u16::MAX);
@@ -78,12 +78,49 @@ impl Query {
     }
 }
 
+/// The ranges without pages, as they were before the first page of a list was read: what comes in meanwhile makes no list wrong.
+struct Holes(Vec<Missing>);
+
+impl Holes {
+    /// Goes on only if every page of `from..to` is there.
+    fn none_in(&self, from: Place, to: Place) -> Result<(), Stop> {
+        if self.0.iter().any(|range| range.meets(from, to)) { Err(Stop::Missing) } else { Ok(()) }
+    }
+}
+
+/// Why a list ends without an answer.
+enum Stop {
+    /// Pages are missing that it needs.
+    Missing,
+    Io(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 impl OrderCore {
-    pub(crate) fn list(&self, query: &Query) -> io::Result<ListPage> {
-        match &query.buyer {
-            Some(chain) => self.list_chain(query, chain),
-            None => self.list_pages(query),
+    pub(crate) fn list(&self, query: &Query) -> io::Result<Option<ListPage>> {
+        let holes = Holes(self.memtable().missing.clone());
+        match self.whole_list(query, &holes) {
+            Ok(page) => Ok(Some(page)),
+            Err(Stop::Missing) => Ok(None),
+            Err(Stop::Io(error)) => Err(error),
         }
+    }
+
+    fn whole_list(&self, query: &Query, holes: &Holes) -> Result<ListPage, Stop> {
+        // A chain has been looked at link by link.
+        let (page, read_to) = match &query.buyer {
+            Some(chain) => (self.list_chain(query, chain, holes)?, FIRST),
+            None => (self.list_pages(query)?, query.end()),
+        };
+        let oldest = page.next.map_or(FIRST, place);
+        // A status may have been set by any page after the order's own.
+        holes.none_in(oldest, if query.status.is_some() { END } else { read_to })?;
+        Ok(page)
     }
 
     /// Walks pages backwards: those that the SKU's marks name, or all.
@@ -115,17 +152,26 @@ impl OrderCore {
     }
 
     /// Walks a buyer's chain from order to order, and on to the next chain where the state forgot one.
-    fn list_chain(&self, query: &Query, chain: &BuyerChain) -> io::Result<ListPage> {
+    fn list_chain(&self, query: &Query, chain: &BuyerChain, holes: &Holes) -> Result<ListPage, Stop> {
         let mut list = ListPage::default();
         let mut next = match (query.before, chain.head) {
             (None, Some(head)) => Some(head),
-            (None, None) => self.forgotten_head(chain, END)?,
-            (Some(before), _) => self.older(chain, before)?.1,
+            (None, None) => self.forgotten_head(chain, END, holes)?,
+            (Some(before), _) => {
+                // A cursor of another list may name a place without an order.
+                let stored = self.order(before)?;
+                if stored.is_none() {
+                    holes.none_in(place(before), after(place(before)))?;
+                }
+                self.older(chain, before, stored.as_ref(), holes)?
+            }
         };
         for _ in 0..LIST_SCAN {
             let Some(at) = next else { break };
-            let (stored, older) = self.older(chain, at)?;
-            list.orders.extend(stored.filter(|stored| query.takes(stored)));
+            // What a chain names exists: where it is not found, it is on its way.
+            let stored = self.order(at)?.ok_or(Stop::Missing)?;
+            let older = self.older(chain, at, Some(&stored), holes)?;
+            list.orders.extend(Some(stored).filter(|stored| query.takes(stored)));
             list.next = older.map(|_| at);
             if list.orders.len() == query.limit() {
                 break;
@@ -135,17 +181,22 @@ impl OrderCore {
         Ok(list)
     }
 
-    /// The buyer's order at `at`, and where the one before it is.
-    fn older(&self, chain: &BuyerChain, at: OrderRef) -> io::Result<(Option<StoredOrder>, Option<OrderRef>)> {
-        let stored = self.order(at)?.filter(|stored| *stored.order.buyer == *chain.name);
-        let previous = stored.as_ref().and_then(|stored| stored.order.previous).filter(|previous| *previous < at);
-        let older = if previous.is_some() { previous } else { self.forgotten_head(chain, place(at))? };
-        Ok((stored, older))
+    /// Where the buyer's order before the one at `at` is. Another buyer's order leads nowhere.
+    fn older(&self, chain: &BuyerChain, at: OrderRef, stored: Option<&StoredOrder>, holes: &Holes) -> Result<Option<OrderRef>, Stop> {
+        let own = stored.filter(|stored| *stored.order.buyer == *chain.name);
+        match own.and_then(|stored| stored.order.previous).filter(|previous| *previous < at) {
+            Some(previous) => Ok(Some(previous)),
+            None => self.forgotten_head(chain, place(at), holes),
+        }
     }
 
-    fn forgotten_head(&self, chain: &BuyerChain, end: Place) -> io::Result<Option<OrderRef>> {
+    /// Where the last chain ends that the state forgot and that ends before `end`. A later one may be told in any page from
+    /// there on.
+    fn forgotten_head(&self, chain: &BuyerChain, end: Place, holes: &Holes) -> Result<Option<OrderRef>, Stop> {
         let found = self.last_in(&buyer_key(chain.hash, FIRST), &buyer_key(chain.hash, end))?;
-        found.map(|(key, _)| place_of(&key).map(|(index, position)| OrderRef { index, position })).transpose()
+        let found = found.map(|(key, _)| place_of(&key)).transpose()?;
+        holes.none_in(found.unwrap_or(FIRST), end)?;
+        Ok(found.map(|(index, position)| OrderRef { index, position }))
     }
 }
 

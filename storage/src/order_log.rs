@@ -133,8 +133,9 @@ impl OrderLog {
         self.handle.core.order(order)
     }
 
-    /// Orders, newest first. Work per call is bounded: it may return fewer than asked, or none, and a cursor.
-    pub fn list(&self, query: &Query) -> io::Result<ListPage> {
+    /// Orders, newest first. Work per call is bounded: it may return fewer than asked, or none, and a cursor. None if
+    /// pages are missing that could hold an order of this page, or a status that the query asks for.
+    pub fn list(&self, query: &Query) -> io::Result<Option<ListPage>> {
         self.handle.core.list(query)
     }
 

@@ -39,7 +39,7 @@ fn entry(index: u64, per_entry: u16) -> Vec<Event> {
 fn list_all(log: &OrderLog, mut query: Query) -> Vec<OrderRef> {
     let mut all = Vec::new();
     loop {
-        let ListPage { orders, next } = log.list(&query).unwrap();
+        let ListPage { orders, next } = log.list(&query).unwrap().expect("nothing is missing");
         assert!(orders.len() <= query.limit);
         all.extend(orders.iter().map(|stored| stored.order.at));
         let Some(next) = next else { return all };
@@ -99,7 +99,7 @@ fn one_call_reads_a_bounded_part_and_gives_a_cursor() {
     let log = open(root.path());
     fill(&log, 1, 600, 1);
     let query = Query { status: Some("expired".into()), limit: 10, ..Query::default() };
-    let page = log.list(&query).unwrap();
+    let page = log.list(&query).unwrap().unwrap();
     assert!(page.orders.is_empty() && page.next.is_some());
     assert!(list_all(&log, query).is_empty());
 }
@@ -229,4 +229,47 @@ fn a_gap_in_the_entries_is_found_without_being_told() {
     fill(&log, 9, 9, 1);
     let missing = log.missing();
     assert_eq!((missing[0].from, missing[0].through, missing.len()), ((LogIndex(6), 0), LogIndex(8), 1));
+}
+
+#[test]
+fn a_list_that_missing_pages_could_change_is_not_told() {
+    let root = tempfile::tempdir().unwrap();
+    let log = open(root.path());
+    fill(&log, 1, 10, 2);
+    log.jump_to(LogIndex(20)).unwrap();
+    fill(&log, 21, 30, 2);
+    let list = |query: Query| log.list(&Query { limit: 5, ..query }).unwrap();
+    let before = |at| Query { before: Some(at), ..Query::default() };
+    assert_eq!(list(Query::default()).unwrap().orders.len(), 5, "newer than the gap");
+    assert!(list(before(at(22, 0))).is_none(), "over the gap");
+    assert!(list(before(at(15, 0))).is_none(), "from within it");
+    assert_eq!(list(before(at(11, 0))).unwrap().orders.len(), 5, "older than the gap");
+    let held = |query| Query { status: Some("held".into()), ..query };
+    assert!(list(held(before(at(11, 0)))).is_none(), "a status may have been set in the gap");
+    assert!(list(Query { sku: Some(SkuId(9)), ..Query::default() }).is_none(), "a mark may be in the gap");
+}
+
+#[test]
+fn a_buyers_chain_is_followed_over_a_gap_but_not_into_one() {
+    let root = tempfile::tempdir().unwrap();
+    let log = open(root.path());
+    let mine = |position, previous| accepted(order(position, "ann", &[1], previous));
+    append(&log, 1, &[mine(at(1, 0), None)]);
+    append(&log, 2, &[]);
+    log.jump_to(LogIndex(9)).unwrap();
+    append(&log, 10, &[mine(at(10, 0), Some(at(1, 0)))]);
+    append(&log, 11, &[mine(at(11, 0), Some(at(5, 0)))]);
+    append(&log, 12, &[mine(at(12, 0), None)]);
+    let of = |head, before| {
+        let buyer = Some(BuyerChain { hash: BuyerHash(5), name: "ann".into(), head });
+        log.list(&Query { buyer, before, limit: 9, ..Query::default() }).unwrap()
+    };
+    let found = |page: Option<ListPage>| page.map(|page| page.orders.iter().map(|stored| stored.order.at).collect::<Vec<_>>());
+    assert_eq!(found(of(Some(at(10, 0)), None)), Some(vec![at(10, 0), at(1, 0)]));
+    assert_eq!(found(of(Some(at(11, 0)), None)), None, "the order before is missing");
+    assert_eq!(found(of(Some(at(12, 0)), None)), None, "what the state forgot may be told in the gap");
+    assert_eq!(found(of(Some(at(13, 0)), None)), None, "the head is not there yet");
+    assert_eq!(found(of(None, None)), None);
+    assert_eq!(found(of(None, Some(at(5, 0)))), None, "the cursor is in the gap");
+    assert_eq!(found(of(None, Some(at(10, 0)))), Some(vec![at(1, 0)]));
 }
