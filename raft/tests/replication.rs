@@ -64,6 +64,23 @@ async fn an_unwatched_proposal_is_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_that_does_not_decode_stops_every_node_at_the_same_place() {
+    let cluster = Cluster::started(3).await;
+    let before = cluster.create_sku("ticket").await;
+    cluster.everyone_has(before).await;
+    let leader = cluster.leader().await;
+    let proposed = cluster.running[&leader].node.propose(bytes::Bytes::from_static(b"rubbish")).await;
+    assert!(matches!(proposed, Err(ProposeError::Stopped | ProposeError::Unknown)), "{proposed:?}");
+    for (id, running) in &cluster.running {
+        eventually("a node that leaves", || running.node.fatal().borrow().is_some().then_some(())).await;
+        let state = running.node.inventory().read().unwrap();
+        assert_eq!(state.last_index(), before, "node {id} applied nothing of it");
+    }
+    let digests: Vec<_> = cluster.running.values().map(|running| running.node.inventory().read().unwrap().digest()).collect();
+    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_alone_is_no_leader() {
     let mut cluster = Cluster::started(3).await;
     let leader = cluster.leader().await;

@@ -43,7 +43,7 @@ impl Runtime {
             // Stamped now, an order's hold would be over when the clock is stepped. Its node proposes it again soon.
             return Reply::NotLeader(None);
         }
-        match self.too_long(&command) {
+        match self.too_long(&command).or_else(|| no_batch(&command)) {
             Some(reply) => reply,
             None => raft.propose_unwatched(command).await.map_or_else(refused, |()| Reply::Queued),
         }
@@ -93,6 +93,16 @@ impl Runtime {
     }
 }
 
+/// An entry that does not decode stops every node that comes to it: what another node sends is read before it is logged. That
+/// costs a tenth of a microsecond an order; this node's own batches go another way.
+fn no_batch(command: &[u8]) -> Option<Reply> {
+    match codec::decode_borrowed(command) {
+        Ok(Command::Batch(_)) => None,
+        Ok(_) => Some(Reply::Refused("only a batch is logged without being watched".into())),
+        Err(error) => Some(Reply::Refused(error.to_string())),
+    }
+}
+
 /// An adjustment that waits for returns; also one whose caller went away ends, or the SKU would never be granted again.
 struct Waiting<'a> {
     runtime: &'a Runtime,
@@ -121,5 +131,26 @@ fn refused(error: ProposeError) -> Reply {
         ProposeError::NotLeader { leader } => Reply::NotLeader(leader),
         ProposeError::TooLong(_) => Reply::Refused(error.to_string()),
         ProposeError::Unknown | ProposeError::Stopped => Reply::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_inventory::{Batch, Request, Seq, SessionId};
+
+    use super::*;
+
+    #[test]
+    fn only_a_batch_that_this_build_reads_is_logged_for_another_node() {
+        let requests = vec![Request::Return { sku: SkuId(1), units: 2 }];
+        let batch = codec::encode(&Command::Batch(Batch { session: SessionId(4), seq: Seq(1), requests }));
+        assert!(no_batch(&batch).is_none());
+        // A request of a kind that a newer build may have.
+        let mut newer = batch.clone();
+        newer[4] = 6;
+        let longer = [&batch[..], &[0]].concat();
+        for bad in [&newer[..], &longer, &batch[..batch.len() - 1], b"", b"rubbish", &codec::encode(&Command::Tick)] {
+            assert!(matches!(no_batch(bad), Some(Reply::Refused(_))), "{bad:?}");
+        }
     }
 }

@@ -21,7 +21,7 @@ type Effects = Vec<Effect<Waiter>>;
 pub struct Proof {
     /// When it was asked for, by the node's monotonic time.
     pub sent: Moment,
-    /// The same in cluster time.
+    /// The same in cluster time, at the earliest: less what the clock may be ahead.
     pub as_of: Stamp,
 }
 
@@ -119,9 +119,13 @@ impl Runtime {
                 self.spawn(async move {
                     let body = message::encode(&Message::Propose(batch));
                     let reply = raft.call(leader, body, limits::PROPOSE_TIMEOUT).await;
-                    let queued = reply.is_ok_and(|body| matches!(message::decode(&body), Ok(Reply::Queued)));
-                    if !queued {
-                        runtime.proposal_refused();
+                    match reply.ok().and_then(|body| message::decode(&body).ok()) {
+                        Some(Reply::Queued) => {}
+                        // No haste: a leader that cannot read the batch will not a moment later. Another one may.
+                        Some(Reply::Refused(reason)) => {
+                            tracing::error!(%leader, reason, "alarm: the leader does not take this node's batch");
+                        }
+                        _ => runtime.proposal_refused(),
                     }
                 });
             }
