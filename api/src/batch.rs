@@ -57,7 +57,7 @@ pub enum BatchResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BatchResult, ProblemType};
+    use crate::{BatchResult, ProblemType, limits};
 
     #[test]
     fn each_result_says_which_it_is() {
@@ -65,6 +65,16 @@ mod tests {
         let text = serde_json::to_string(&answer).unwrap();
         assert!(text.starts_with(r#"{"results":[{"problem":{"type":"urn:holdfast:problem:sold-out""#), "{text}");
         assert_eq!(serde_json::from_str::<BatchAnswer>(&text).unwrap(), answer);
+    }
+
+    #[test]
+    fn the_largest_order_of_a_batch_is_not_longer_than_its_bound() {
+        let name = |of: &str| Cow::<'static, str>::Owned(of.repeat(limits::MAX_NAME_BYTES));
+        let line = CreateLine { sku: name("x"), quantity: limits::MAX_QUANTITY };
+        let lines = vec![line; limits::MAX_LINES];
+        let order = KeyedOrder { idempotency_key: name("\\"), buyer: name("\""), lines, confirm: true };
+        let bytes = serde_json::to_string(&order).unwrap().len() + ",".len();
+        assert!(bytes <= limits::MAX_BATCH_ORDER_BYTES && bytes * 10 > limits::MAX_BATCH_ORDER_BYTES * 9, "{bytes}");
     }
 
     #[test]

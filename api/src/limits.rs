@@ -10,9 +10,14 @@ pub const MAX_QUANTITY: u32 = 1_000;
 pub const MAX_LINES: usize = 16;
 /// Most orders of one batch; the fewest is 1.
 pub const MAX_BATCH_ORDERS: usize = 8_192;
+/// Longest order of a batch, written as JSON without spaces: a quotation mark or backslash in a key or a buyer's name takes
+/// two bytes.
+pub const MAX_BATCH_ORDER_BYTES: usize = 1_856;
 /// Longest title of a SKU and longest reason or reference of an adjustment, in characters.
 pub const MAX_TEXT_CHARS: usize = 200;
 /// Most entries of one page of a list.
 pub const MAX_PAGE: u32 = 1_000;
 /// Entries of one page of a list when the request names no limit.
 pub const DEFAULT_PAGE: u32 = 100;
+
+const _: () = assert!(MAX_BATCH_ORDER_BYTES == 64 + 4 * MAX_NAME_BYTES + MAX_LINES * (32 + MAX_NAME_BYTES));

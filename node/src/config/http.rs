@@ -41,7 +41,7 @@ impl Default for HttpSection {
             idle_timeout_ms: Millis(75_000),
             write_timeout_ms: Millis(30_000),
             max_body_bytes: 64 << 10,
-            max_batch_body_bytes: 8 << 20,
+            max_batch_body_bytes: 16 << 20,
             max_head_bytes: 16 << 10,
             max_event_streams: 1_024,
             drain_timeout_ms: Millis(10_000),

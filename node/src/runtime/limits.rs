@@ -34,7 +34,7 @@ pub const ADJUSTMENT_WAIT: Duration = Duration::from_secs(1);
 pub const ADJUSTMENT_LOOK: Duration = Duration::from_millis(10);
 /// A node asks for a proof of freshness when its last one is this old, whether anybody needs it or not.
 pub const PROOF_KEPT: Millis = Millis(800);
-/// A node whose last proof is older than this is not ready: it does not reach a quorum.
+/// A node whose last proof is older than this is not ready, and names no leader: it does not reach a quorum.
 pub const READY_PROOF_AGE: Millis = Millis(2_000);
 /// While buyers ask, the last stamp in the log is not older than this.
 pub const STAMP_AGE: Millis = Millis(1_000);
