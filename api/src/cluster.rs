@@ -10,7 +10,7 @@ pub struct ClusterStatus {
     pub cluster_id: String,
     /// The node that answers.
     pub node: u64,
-    /// The leader it follows, or `null`.
+    /// The leader, or `null` if none answers, or no majority has confirmed this node's state lately.
     pub leader: Option<u64>,
     /// Its term.
     pub term: u64,
@@ -42,8 +42,9 @@ pub struct Member {
     /// The disk it was bootstrapped with, if known.
     #[serde(default)]
     pub disk_id: Option<String>,
-    /// Whether it was heard lately.
-    pub alive: bool,
+    /// Whether the leader heard it lately; `null` if no leader can be asked. A node that answers is alive itself.
+    #[serde(default)]
+    pub alive: Option<bool>,
     /// Log entries that it is behind, if known.
     #[serde(default)]
     pub lag: Option<u64>,

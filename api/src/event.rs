@@ -53,7 +53,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Change {
-    /// An order was accepted and is held; or held longer.
+    /// An order was accepted and is held. Told once: holding it longer is no event.
     OrderHeld {
         /// The order after it.
         order: Order,

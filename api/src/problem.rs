@@ -53,7 +53,7 @@ pub struct Problem {
     /// `buyer-limit`: units that the buyer has, held and confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bought: Option<u64>,
-    /// `not-open`: when the sale begins.
+    /// `not-open`, `closed`: when the sale begins or began, if it has such a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<Time>,
     /// `not-open`, `closed`: cluster time of the refusal.
@@ -71,7 +71,8 @@ pub struct Problem {
     /// `version-stale`: the version now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
-    /// `malformed`: JSON pointer to what is wrong in the body.
+    /// `malformed`, `idempotency-key-required`: where it is wrong. A JSON pointer into the body, empty for the whole body; or,
+    /// outside of the body, `header/<name>`, `path`, `query` or `query/<name>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
     /// Milliseconds after which a retry may help: `Retry-After`, finer.

@@ -106,7 +106,7 @@ pub struct Sku {
     pub late_confirm: LateConfirm,
     /// Version of the settings: the `ETag`, without its quotation marks.
     pub version: u64,
-    /// Log index that these numbers are true at.
+    /// Log index that these numbers are true at. In answer to a replayed adjustment, the index of the adjustment.
     pub index: u64,
 }
 

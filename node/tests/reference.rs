@@ -14,6 +14,12 @@ request changed nothing, whatever happens later; where it says no, ask again wit
 same request may be accepted later, after `Retry-After` if the answer carries one. What is not listed by name is said in
 [what you may rely on](../guarantees.md#what-an-answer-means).
 
+What is not even a request of HTTP/1 gets no problem: a bad request line or header is answered 400, too long a path 414, more than 100
+headers or more than `http.max_head_bytes` of them 431, each without a body, and the connection closes.
+
+`pointer` says where a request is wrong: a JSON pointer into the body, empty for the whole body; or, outside of the body,
+`header/<name>`, `path`, `query` or `query/<name>`.
+
 ";
 
 #[test]

@@ -64,7 +64,7 @@ fn cluster_alarms(cluster: &ClusterStatus) -> Vec<String> {
 
 fn member_alarms(member: &Member) -> Vec<String> {
     let mut alarms = Vec::new();
-    if !member.alive {
+    if member.alive == Some(false) {
         alarms.push(format!("node {} was not heard lately", member.id));
     } else if member.session.is_none() {
         alarms.push(format!("node {} has no session: it can't sell", member.id));
@@ -106,7 +106,7 @@ fn show(status: &Status) -> Result<(), Failure> {
 
 fn member_row(member: &Member, leader: Option<u64>) -> [String; 8] {
     let role = if leader == Some(member.id) { "leader".to_owned() } else { format!("{:?}", member.role).to_lowercase() };
-    let alive = if member.alive { "yes" } else { "no" }.to_owned();
+    let alive = or_dash(member.alive.map(|alive| if alive { "yes" } else { "no" }));
     let clock = member.clock_offset_ms.map(|offset| format!("{offset:+} ms"));
     let (lag, session) = (or_dash(member.lag), or_dash(member.session));
     [member.id.to_string(), role, alive, lag, session, or_dash(clock), member.api.clone(), member.admin.clone()]
@@ -135,7 +135,7 @@ mod tests {
             admin: address(),
             peer: address(),
             disk_id: None,
-            alive: true,
+            alive: Some(true),
             lag: Some(0),
             session: Some(7),
             clock_offset_ms: Some(-3),
@@ -166,7 +166,7 @@ mod tests {
     fn each_trouble_is_an_alarm_that_names_its_node() {
         type Cause = fn(&mut ClusterStatus);
         let troubles: [(&str, Cause); 6] = [
-            ("node 2 was not heard", |cluster| cluster.members[0].alive = false),
+            ("node 2 was not heard", |cluster| cluster.members[0].alive = Some(false)),
             ("node 2 has no session", |cluster| cluster.members[0].session = None),
             ("node 2 is 100000 entries behind", |cluster| cluster.members[0].lag = Some(100_000)),
             ("the clock of node 2 is -9000 ms off", |cluster| cluster.members[0].clock_offset_ms = Some(-9_000)),

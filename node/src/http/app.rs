@@ -1,10 +1,13 @@
 //! What all handlers share.
 
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 
 use axum::response::Response;
+use futures_util::FutureExt;
 use holdfast_api::ProblemType;
-use holdfast_inventory::{Epoch, Hashes, OrderRef, Secret, Stamp, seal, unseal};
+use holdfast_inventory::{Epoch, Hashes, LogIndex, OrderRef, Secret, Stamp, seal, unseal};
 use tokio::sync::Semaphore;
 
 use super::limits::{MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, MAX_EVENT_READS, MAX_EVENT_STREAMS};
@@ -60,9 +63,24 @@ impl Seal {
 
     /// The order of a public id. A well-made id of another epoch is an order that is not here.
     pub(crate) fn open(&self, token: &str) -> Result<OrderRef, Reply> {
-        let malformed = || Reply::malformed_at("/id", "The order id is not one that this cluster gave; copy it again, whole.");
+        let malformed = || Reply::malformed_at("path", "The order id is not one that this cluster gave; copy it again, whole.");
         let (epoch, order) = unseal(&self.secret, token).ok_or_else(malformed)?;
         if epoch == self.epoch { Ok(order) } else { Err(Reply::unknown_order()) }
+    }
+}
+
+/// A place in the log up to which this node certainly knows everything.
+#[derive(Clone, Copy)]
+pub(crate) struct Proven {
+    index: LogIndex,
+    stamp: Stamp,
+}
+
+impl Proven {
+    /// What a look after the proof came to. A SKU that was not found then did not exist at the proof's place: none is ever
+    /// removed.
+    pub(crate) fn tell(self, reply: Reply) -> Reply {
+        if reply.kind == ProblemType::UnknownSku { reply.at(self.index, self.stamp) } else { reply }
     }
 }
 
@@ -102,12 +120,28 @@ impl<P: Port> App<P> {
         self.port.time().now + self.port.request_ttl()
     }
 
-    /// The HTTP answer to either outcome.
     /// Waits until this node knows what was true when this was called: before it says that something does not exist.
-    pub(crate) async fn prove_fresh(&self) -> Result<(), Reply> {
-        if self.port.ask_freshness().await { Ok(()) } else { Err(problem::of_unavailable(Unavailable::Stale)) }
+    pub(crate) async fn prove_fresh(&self) -> Result<Proven, Reply> {
+        if !self.port.ask_freshness().await {
+            return Err(problem::of_unavailable(Unavailable::Stale));
+        }
+        let inventory = self.port.inventory();
+        Ok(Proven { index: inventory.last_index(), stamp: inventory.clock() })
     }
 
+    /// Runs a handler to its answer. One that panics is a defect: it is logged with the request id that its caller gets, and
+    /// neither its connection nor the node ends. State that it was changing is another matter: see
+    /// [`locked`](crate::runtime::locked).
+    pub(crate) async fn guarded(&self, handler: impl Future<Output = Response>) -> Response {
+        AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|panic| {
+            let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+            let reply = self.finish(Reply::internal());
+            tracing::error!(request_id = reply.problem.request_id, panic = said, "a handler panicked");
+            reply.into_response()
+        })
+    }
+
+    /// The HTTP answer to either outcome.
     pub(crate) fn respond(&self, outcome: Result<Response, Reply>) -> Response {
         outcome.unwrap_or_else(|reply| self.finish(reply).into_response())
     }

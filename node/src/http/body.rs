@@ -3,18 +3,22 @@
 use std::borrow::Cow;
 
 use axum::body::Body;
+use axum::extract::Request;
 use bytes::Bytes;
 use holdfast_api::{ProblemType, headers, parse_key};
 use holdfast_inventory::Stamp;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::problem::Reply;
 use crate::listen::BodyTimedOut;
 
-/// Refuses a body that does not say it is JSON.
+/// Refuses a body that does not say it is JSON, or is packed.
 pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Reply> {
+    if headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")) {
+        return Err(Reply::new(ProblemType::NotJson, "Send the body as plain JSON, without a Content-Encoding."));
+    }
     let essence =
         |value: &[u8]| value.split(|&b| b == b';').next().unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"application/json");
     match headers.get(CONTENT_TYPE) {
@@ -23,15 +27,23 @@ pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Reply> {
     }
 }
 
+/// The headers of a request and its JSON body, of at most `limit` bytes.
+pub(crate) async fn receive(request: Request, limit: usize) -> Result<(HeaderMap, Bytes), Reply> {
+    let (head, content) = request.into_parts();
+    require_json(&head.headers)?;
+    let bytes = read(content, limit).await?;
+    Ok((head.headers, bytes))
+}
+
 /// Reads a body of at most `limit` bytes.
 pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Reply> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if is_caused_by::<LengthLimitError>(&*error) => Err(too_large(limit)),
         Err(error) if is_caused_by::<BodyTimedOut>(&*error) => {
-            Err(Reply::malformed("The body did not arrive in time; send it again, faster."))
+            Err(Reply::malformed_at("", "The body did not arrive in time; send it again, faster."))
         }
-        Err(_) => Err(Reply::malformed("The body ended before its length; send it again, whole.")),
+        Err(_) => Err(Reply::malformed_at("", "The body ended before its length; send it again, whole.")),
     }
 }
 
@@ -45,16 +57,22 @@ fn too_large(limit: usize) -> Reply {
         .with(|problem| problem.limit = Some(limit as u64))
 }
 
+/// Where the idempotency key stands.
+const KEY: &str = "header/idempotency-key";
+
 /// The idempotency key, which the call requires.
 pub(crate) fn require_key(headers: &HeaderMap) -> Result<Cow<'_, str>, Reply> {
     let mut values = headers.get_all(headers::IDEMPOTENCY_KEY).iter();
     match (values.next(), values.next()) {
-        (Some(value), None) => parse_key(value.as_bytes()).map_err(|error| Reply::malformed(format!("The Idempotency-Key {error}."))),
+        (Some(value), None) => {
+            parse_key(value.as_bytes()).map_err(|error| Reply::malformed_at(KEY, format!("The Idempotency-Key {error}.")))
+        }
         (None, _) => Err(Reply::new(
             ProblemType::IdempotencyKeyRequired,
             "Send an Idempotency-Key of 1 to 64 visible ASCII characters, new for each purchase and the same for its retries.",
-        )),
-        (Some(_), Some(_)) => Err(Reply::malformed("Send one Idempotency-Key only.")),
+        )
+        .with(|problem| problem.pointer = Some(KEY.to_owned()))),
+        (Some(_), Some(_)) => Err(Reply::malformed_at(KEY, "Send one Idempotency-Key only.")),
     }
 }
 
@@ -65,7 +83,8 @@ pub(crate) fn apply_before(headers: &HeaderMap, latest: Stamp) -> Result<Stamp, 
     };
     let text = value.to_str().unwrap_or_default().trim();
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Reply::malformed("Apply-Before must be a whole number: milliseconds of cluster time, as /v1/time tells it."));
+        let detail = "Apply-Before must be a whole number: milliseconds of cluster time, as /v1/time tells it.";
+        return Err(Reply::malformed_at("header/apply-before", detail));
     }
     // Digits that do not fit are later than anything.
     Ok(text.parse().map_or(latest, |ms| latest.min(Stamp(ms))))
@@ -88,6 +107,19 @@ mod tests {
             assert_eq!(require_json(&headers("content-type", &[bad])).unwrap_err().kind, ProblemType::NotJson, "{bad}");
         }
         assert_eq!(require_json(&HeaderMap::new()).unwrap_err().kind, ProblemType::NotJson);
+    }
+
+    #[test]
+    fn a_packed_body_is_not_taken() {
+        let packed = |coding: &'static str| {
+            let mut headers = headers("content-type", &["application/json"]);
+            headers.insert(CONTENT_ENCODING, http::HeaderValue::from_static(coding));
+            require_json(&headers)
+        };
+        assert!(packed("identity").is_ok() && packed(" Identity ").is_ok());
+        for bad in ["gzip", "br", "identity, gzip", "", "deflate"] {
+            assert_eq!(packed(bad).unwrap_err().kind, ProblemType::NotJson, "{bad}");
+        }
     }
 
     #[test]

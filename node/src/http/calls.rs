@@ -112,7 +112,7 @@ pub const CALLS: &[Call] = &[
     },
     Call {
         answer: "OrderList",
-        problems: &[P::UnknownSku],
+        problems: &[P::UnknownSku, P::Stale],
         ..call("listOrders", "GET", paths::ORDERS, Listener::Both, "Lists orders, newest first.")
     },
     Call {

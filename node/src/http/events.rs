@@ -2,7 +2,8 @@
 //!
 //! A stream reads the order log from a place and waits for the applied index to move; nothing is queued for it, so a slow
 //! reader costs nothing but its own place. It goes on where `Last-Event-ID` stopped, on any node, and ends when the node
-//! drains. A hole in this node's history (pages on their way from a peer) is waited for, never skipped.
+//! drains. A hole in this node's history (pages on their way from a peer) is waited for, never skipped; so is an event about an
+//! order whose content is in one.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -20,7 +21,7 @@ use metrics::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::limits::{EVENT_KEEP_ALIVE, EVENT_PACE, EVENT_READ_BYTES};
+use super::limits::{EVENT_HOLE_LOOK, EVENT_KEEP_ALIVE, EVENT_PACE, EVENT_READ_BYTES};
 use super::port::{Port, Unavailable};
 use super::problem::{self, Reply};
 use super::segment::Asked;
@@ -36,7 +37,7 @@ pub(crate) async fn events_all<P: Port>(State(app): State<Arc<App<P>>>, query: A
 pub(crate) async fn events_own<P: Port>(State(app): State<Arc<App<P>>>, query: Asked<EventQuery>, headers: HeaderMap) -> Response {
     let named = |query: EventQuery| match query.buyer {
         Some(_) => Ok(query),
-        None => Err(Reply::malformed("Name the buyer whose orders to follow: ?buyer=…")),
+        None => Err(Reply::malformed_at("query/buyer", "Name the buyer whose orders to follow: ?buyer=…")),
     };
     let outcome = query.get().and_then(named).and_then(|query| open(&app, query, &headers));
     app.respond(outcome)
@@ -44,7 +45,7 @@ pub(crate) async fn events_own<P: Port>(State(app): State<Arc<App<P>>>, query: A
 
 fn open<P: Port>(app: &Arc<App<P>>, query: EventQuery, headers: &HeaderMap) -> Result<Response, Reply> {
     if let Some(buyer) = &query.buyer {
-        check_visible(buyer).map_err(|error| Reply::malformed(format!("The buyer {error}.")))?;
+        check_visible(buyer).map_err(|error| Reply::malformed_at("query/buyer", format!("The buyer {error}.")))?;
     }
     let stopping = app.port.stopping();
     if stopping.is_cancelled() {
@@ -70,7 +71,7 @@ fn too_many() -> Reply {
 fn start(headers: &HeaderMap, from: Option<u64>, applied: LogIndex) -> Result<Place, Reply> {
     if let Some(value) = headers.get(LAST_EVENT_ID) {
         let text = value.to_str().unwrap_or_default().trim();
-        let last: EventId = text.parse().map_err(|error| Reply::malformed(format!("Last-Event-ID {error}.")))?;
+        let last: EventId = text.parse().map_err(|error| Reply::malformed_at("header/last-event-id", format!("Last-Event-ID {error}.")))?;
         return Ok(after(LogIndex(last.index), last.position));
     }
     Ok((from.map_or(LogIndex(applied.0.saturating_add(1)), LogIndex), 0))
@@ -119,24 +120,31 @@ impl<P: Port> Feed<P> {
         while self.ready.is_empty() {
             // Marked as seen before the read: what is applied during it wakes the stream again.
             self.applied.borrow_and_update();
-            if !self.read().await? && self.ready.is_empty() {
-                self.wait().await?;
+            let read = self.read().await?;
+            if read != Read::On && self.ready.is_empty() {
+                self.wait(read == Read::ToHole).await?;
             }
         }
         self.ready.pop_front()
     }
 
-    /// Reads on; false if there was nothing to read, none if history cannot be read.
-    async fn read(&mut self) -> Option<bool> {
+    /// Reads on; none if history cannot be read.
+    async fn read(&mut self) -> Option<Read> {
         let _turn = self.app.event_reads.acquire().await.ok()?;
         let (app, buyer, next) = (Arc::clone(&self.app), self.buyer.clone(), self.next);
         let read = tokio::task::spawn_blocking(move || frames(&app, buyer.as_deref(), next)).await.ok()?;
         match read {
-            Ok((frames, next)) => {
-                let moved = next != self.next;
-                self.ready.extend(frames);
-                self.next = next;
-                Some(moved)
+            Ok(part) => {
+                let moved = part.next != self.next;
+                self.ready.extend(part.frames);
+                self.next = part.next;
+                Some(if part.is_at_hole {
+                    Read::ToHole
+                } else if moved {
+                    Read::On
+                } else {
+                    Read::ToEnd
+                })
             }
             Err(error) => {
                 tracing::error!(%error, "the order log was not read; an event stream ends");
@@ -146,12 +154,13 @@ impl<P: Port> Feed<P> {
     }
 
     /// Until there may be more. Applies come by the thousand a second: streams gather them for a moment, since each read
-    /// costs a thread's wake-up.
-    async fn wait(&mut self) -> Option<()> {
+    /// costs a thread's wake-up. What fills a hole wakes nobody: there the stream looks again by itself.
+    async fn wait(&mut self, is_at_hole: bool) -> Option<()> {
         tokio::select! {
             biased;
             () = self.stopping.cancelled() => return None,
             moved = self.applied.changed() => moved.ok()?,
+            () = tokio::time::sleep(EVENT_HOLE_LOOK), if is_at_hole => {}
         }
         tokio::select! {
             biased;
@@ -161,30 +170,77 @@ impl<P: Port> Feed<P> {
     }
 }
 
-/// What history holds from `next` on, and where to go on.
-fn frames<P: Port>(app: &App<P>, buyer: Option<&str>, mut next: Place) -> std::io::Result<(Vec<Frame>, Place)> {
-    let mut frames = Vec::new();
-    for (index, stamp, event) in app.port.orders().events(next, EVENT_READ_BYTES)? {
-        next = after(index, event.position);
-        if let Some(event) = tell(app, buyer, index, stamp, event)? {
-            let frame = Frame::default().id(event.id().to_string()).event(event.change.name());
-            // Serializing the contract's structs does not fail.
-            frames.extend(frame.json_data(&event));
-        }
-    }
-    Ok((frames, next))
+/// How far a read came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Read {
+    /// There may be more.
+    On,
+    /// Everything that was applied is read.
+    ToEnd,
+    /// What follows is missing here, and on its way.
+    ToHole,
 }
 
-/// An event as the contract tells it; none if it is not for this reader.
-fn tell<P: Port>(app: &App<P>, buyer: Option<&str>, index: LogIndex, stamp: Stamp, event: core::Event) -> std::io::Result<Option<Event>> {
+/// A part of history.
+struct Part {
+    frames: Vec<Frame>,
+    /// Where to go on.
+    next: Place,
+    /// Whether that needs pages which are missing here.
+    is_at_hole: bool,
+}
+
+/// What history holds from `next` on.
+fn frames<P: Port>(app: &App<P>, buyer: Option<&str>, mut next: Place) -> std::io::Result<Part> {
+    let mut frames = Vec::new();
+    // Asked before the reads: pages that come in between make nothing wrong.
+    let missing = app.port.orders().missing();
+    for (index, stamp, event) in app.port.orders().events(next, EVENT_READ_BYTES)? {
+        let place = (index, event.position);
+        match tell(app, buyer, index, stamp, event)? {
+            Told::Event(event) => {
+                let frame = Frame::default().id(event.id().to_string()).event(event.change.name());
+                // Serializing the contract's structs does not fail.
+                frames.extend(frame.json_data(&*event));
+            }
+            Told::Nothing => {}
+            Told::ContentMissing(order) => {
+                let (from, to) = ((order.index, order.position), after(order.index, order.position));
+                if missing.iter().any(|range| range.meets(from, to)) {
+                    return Ok(Part { frames, next: place, is_at_hole: true });
+                }
+                return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, format!("there is no order at {order:?}")));
+            }
+        }
+        next = after(index, place.1);
+    }
+    let is_at_hole = missing.iter().any(|range| range.meets(next, after(next.0, next.1)));
+    Ok(Part { frames, next, is_at_hole })
+}
+
+/// What an event is for a reader.
+enum Told {
+    Event(Box<Event>),
+    /// Not for this reader, or not told by the contract.
+    Nothing,
+    /// About this order, whose content is not in the log.
+    ContentMissing(OrderRef),
+}
+
+/// An event as the contract tells it.
+fn tell<P: Port>(app: &App<P>, buyer: Option<&str>, index: LogIndex, stamp: Stamp, event: core::Event) -> std::io::Result<Told> {
     let of_order = |order: &core::Order, status: Status| {
         let is_theirs = buyer.is_none_or(|buyer| buyer == &*order.buyer);
         is_theirs.then(|| orders::to_api(app, order, status, index).ok().map(|order| change(order, status))).flatten()
     };
     let change = match event.kind {
+        // Held longer: an order is told as held once.
+        EventKind::Changed { status: Status::Held { .. }, .. } | EventKind::BuyerForgotten { .. } => None,
         EventKind::Accepted { order, status } | EventKind::Changed { status, content: Some(order), .. } => of_order(&order, status),
-        EventKind::Changed { order, status, content: None } => stored(app, order)?.and_then(|order| of_order(&order, status)),
-        EventKind::BuyerForgotten { .. } => None,
+        EventKind::Changed { order, status, content: None } => match app.port.orders().order(order)? {
+            Some(stored) => of_order(&stored.order, status),
+            None => return Ok(Told::ContentMissing(order)),
+        },
         // Stock is no buyer's.
         _ if buyer.is_some() => None,
         EventKind::Adjusted { sku, delta, stock, reason, reference } => {
@@ -193,7 +249,8 @@ fn tell<P: Port>(app: &App<P>, buyer: Option<&str>, index: LogIndex, stamp: Stam
         EventKind::SoldOut { sku } => Some(Change::SoldOut { sku: name(app, sku) }),
         EventKind::BackInStock { sku } => Some(Change::BackInStock { sku: name(app, sku) }),
     };
-    Ok(change.map(|change| Event { index: index.0, position: event.position, at: Time(stamp.0), change }))
+    let event = |change| Told::Event(Box::new(Event { index: index.0, position: event.position, at: Time(stamp.0), change }));
+    Ok(change.map_or(Told::Nothing, event))
 }
 
 fn change(order: holdfast_api::Order, status: Status) -> Change {
@@ -204,10 +261,6 @@ fn change(order: holdfast_api::Order, status: Status) -> Change {
         Status::Expired => Change::OrderExpired { order },
         Status::Cancelled => Change::OrderCancelled { order },
     }
-}
-
-fn stored<P: Port>(app: &App<P>, order: OrderRef) -> std::io::Result<Option<core::Order>> {
-    Ok(app.port.orders().order(order)?.map(|stored| stored.order))
 }
 
 fn name<P: Port>(app: &App<P>, sku: SkuId) -> String {

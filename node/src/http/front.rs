@@ -11,10 +11,12 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use futures_util::FutureExt;
 use holdfast_api::paths;
 use http::{Method, Request};
 use tower_service::Service;
 
+use super::head;
 use super::orders::create;
 use super::port::Port;
 use super::{App, admin_router, api_router};
@@ -54,10 +56,14 @@ impl<P: Port> Service<Request<Body>> for Front<P> {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if request.method() == Method::POST && request.uri().path() == paths::ORDERS {
-            let app = Arc::clone(&self.app);
-            return Box::pin(async move { Ok(create::serve(&app, request).await) });
+        let app = Arc::clone(&self.app);
+        if let Err(reply) = head::check(&request) {
+            return Box::pin(async move { Ok(app.respond(Err(reply))) });
         }
-        Box::pin(self.router.call(request))
+        if request.method() == Method::POST && request.uri().path() == paths::ORDERS {
+            return Box::pin(async move { Ok(app.guarded(create::serve(&app, request)).await) });
+        }
+        let answer = self.router.call(request);
+        Box::pin(async move { Ok(app.guarded(answer.map(|Ok(answer)| answer)).await) })
     }
 }

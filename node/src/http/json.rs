@@ -14,27 +14,37 @@ const JSON: HeaderValue = HeaderValue::from_static(holdfast_api::headers::JSON);
 
 /// Reads a body. Where it went wrong is looked for only if it did: the path costs more than the parse.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Reply> {
-    let read = serde_json::from_slice(body).map_err(|error| malformed::<T>(body, &error))?;
-    if !shape::holds_objects(body) {
-        return Err(Reply::malformed_at("", "The body has a list where the contract has an object; name the fields."));
+    parse_at("", body)
+}
+
+/// Reads a part of a body that stands at the pointer `at`.
+pub(crate) fn parse_at<'a, T: Deserialize<'a>>(at: &str, part: &'a [u8]) -> Result<T, Reply> {
+    let read = serde_json::from_slice(part).map_err(|error| malformed::<T>(at, part, &error))?;
+    if !shape::holds_objects(part) {
+        return Err(Reply::malformed_at(at, format!("{} has a list where the contract has an object; name the fields.", place(at))));
     }
     Ok(read)
 }
 
+/// What people call the place at a pointer.
+fn place(pointer: &str) -> &str {
+    if pointer.is_empty() { "The body" } else { pointer }
+}
+
 #[cold]
-fn malformed<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> Reply {
+fn malformed<'a, T: Deserialize<'a>>(at: &str, body: &'a [u8], error: &serde_json::Error) -> Reply {
     use serde_json::error::Category;
     match error.classify() {
-        Category::Eof => Reply::malformed_at("", "The JSON body ends in the middle; send it whole."),
-        Category::Syntax | Category::Io => Reply::malformed_at("", format!("The body is not JSON ({error}); correct it.")),
+        Category::Eof => Reply::malformed_at(at, "The JSON body ends in the middle; send it whole."),
+        Category::Syntax | Category::Io => Reply::malformed_at(at, format!("{} is not JSON ({error}); correct it.", place(at))),
         Category::Data => {
             let mut reader = serde_json::Deserializer::from_slice(body);
             let (pointer, reason) = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
                 Err(error) => (pointer(error.path()), error.into_inner().to_string()),
                 Ok(_) => (String::new(), error.to_string()),
             };
-            let place = if pointer.is_empty() { "The body" } else { pointer.as_str() };
-            let detail = format!("{place} does not fit the contract: {reason}; correct it.");
+            let pointer = [at, &pointer].concat();
+            let detail = format!("{} does not fit the contract: {reason}; correct it.", place(&pointer));
             Reply::malformed_at(pointer, detail)
         }
     }

@@ -6,7 +6,7 @@
 //! *Architecture invariant:* no handler decides about stock, holds a lock across an await, or spawns a task that outlives
 //! its request. All of the node is behind [`Port`](port::Port).
 //!
-//! Map: `front` the way in · `router` paths to handlers · `body`, `json`, `segment`, `order_body` requests in · `order_json`, `problem` answers
+//! Map: `front` the way in · `router` paths to handlers · `head`, `body`, `json`, `segment`, `order_body` requests in · `order_json`, `problem` answers
 //! out · `orders`, `skus`, `events`, `cluster`, `health`, `scrape`, `openapi` the calls · `app` what they share.
 
 mod app;
@@ -15,6 +15,7 @@ pub mod calls;
 mod cluster;
 mod events;
 mod front;
+mod head;
 mod health;
 mod json;
 pub mod limits;

@@ -51,7 +51,8 @@ pub trait Port: Send + Sync + 'static {
     /// Whether "sold out" may be said now: a freshness proof no older than the staleness bound, and applied.
     fn is_fresh(&self) -> bool;
 
-    /// Cluster time at which the last freshness proof was asked for: what this node knew then, it knows now. None before the first.
+    /// Cluster time at which the last freshness proof was asked for, not later than it truly was: what was acknowledged by
+    /// then, this node knows. None before the first.
     fn fresh_as_of(&self) -> Option<Stamp>;
 
     /// Whether this node can serve an order now, and if not, why, in one sentence.
@@ -164,7 +165,7 @@ pub enum Unavailable {
 pub struct ClusterView {
     /// Hash of the roster: the same on all members, different in every cluster.
     pub cluster_id: u128,
-    /// Who leads, as far as this node knows.
+    /// Who leads: a node that answered just now, with a majority behind it as far as this node knows.
     pub leader: Option<NodeId>,
     /// Raft's term.
     pub term: u64,
@@ -195,8 +196,8 @@ pub struct MemberView {
     pub peer: String,
     /// Id of its data directory; none before it was met.
     pub disk: Option<u128>,
-    /// Whether it was heard lately.
-    pub is_alive: bool,
+    /// Whether it was heard lately; none if this node cannot say.
+    pub is_alive: Option<bool>,
     /// Entries it is behind; none if this node cannot say.
     pub lag: Option<u64>,
     /// Its open session.

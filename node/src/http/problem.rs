@@ -33,14 +33,9 @@ impl Reply {
         Self { kind, problem: Box::new(Problem::new(kind, detail)), stamp: None }
     }
 
-    /// What is wrong stands at `pointer` in the body.
+    /// What is wrong stands at `pointer`: see [`Problem::pointer`].
     pub(crate) fn malformed_at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(ProblemType::Malformed, detail.into()).with(|problem| problem.pointer = Some(pointer.into()))
-    }
-
-    /// Something outside the body is wrong.
-    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
-        Self::new(ProblemType::Malformed, detail.into())
     }
 
     /// No SKU has this name.
@@ -116,8 +111,14 @@ fn least_wait_ms(kind: ProblemType) -> Option<u64> {
     }
 }
 
-/// A buyer's request was refused at `index`; `name` tells a SKU's name.
-pub(crate) fn of_refusal(refusal: Refusal, index: LogIndex, stamp: Stamp, name: impl Fn(SkuId) -> String) -> Reply {
+/// A buyer's request was refused at `index`; `name` tells a SKU's name, `opens_at` when the sale of a closed one began.
+pub(crate) fn of_refusal(
+    refusal: Refusal,
+    index: LogIndex,
+    stamp: Stamp,
+    name: impl Fn(SkuId) -> String,
+    opens_at: impl Fn(SkuId) -> Option<Stamp>,
+) -> Reply {
     let about = |kind, sku: SkuId, detail: &dyn Fn(&str) -> String| {
         let name = name(sku);
         Reply::new(kind, detail(&name)).with(|problem| problem.sku = Some(name))
@@ -145,7 +146,7 @@ pub(crate) fn of_refusal(refusal: Refusal, index: LogIndex, stamp: Stamp, name: 
         }
         Refusal::Closed { sku } => {
             about(ProblemType::Closed, sku, &|name| format!("The sale of {name} is closed; nothing can be ordered."))
-                .with(|problem| problem.server_time = Some(Time(stamp.0)))
+                .with(|problem| (problem.opens_at, problem.server_time) = (opens_at(sku).map(|at| Time(at.0)), Some(Time(stamp.0))))
         }
         Refusal::BuyerLimit { sku, limit, bought } => about(ProblemType::BuyerLimit, sku, &|name| {
             format!("One buyer may have {limit} of {name} and this one has {bought}; ask for fewer.")
@@ -247,7 +248,9 @@ pub(crate) fn of_sku_refusal(refusal: SkuRefusal, name: &str, index: LogIndex, s
             Reply::new(ProblemType::SkuExists, format!("There is a SKU \"{name}\" already; patch it, or choose another name."))
         }
         SkuRefusal::Unknown => Reply::unknown_sku(name),
-        SkuRefusal::OutOfBounds => Reply::malformed("A value, or the number of SKUs, is past a bound of this cluster; ask for less."),
+        SkuRefusal::OutOfBounds => {
+            Reply::malformed_at("", "A value, or the number of SKUs, is past a bound of this cluster; ask for less.")
+        }
         SkuRefusal::VersionStale { version } => Reply::new(
             ProblemType::VersionStale,
             format!("The settings changed meanwhile and have version {version} now; read them again and repeat with their ETag."),
@@ -272,7 +275,7 @@ mod tests {
     const SKU: SkuId = SkuId(4);
 
     fn refused(refusal: Refusal) -> Reply {
-        of_refusal(refusal, LogIndex(7), Stamp(99), |sku| format!("sku-{sku}"))
+        of_refusal(refusal, LogIndex(7), Stamp(99), |sku| format!("sku-{sku}"), |_| Some(Stamp(5)))
     }
 
     /// One of each, in their order of precedence.
@@ -324,6 +327,8 @@ mod tests {
         assert_eq!(problem(Refusal::HoldExpired { refund_required: false }).refund_required, Some(false));
         let opens = problem(Refusal::NotOpen { sku: SKU, opens_at: Stamp(5) });
         assert_eq!((opens.opens_at, opens.server_time), (Some(Time(5)), Some(Time(99))));
+        let closed = problem(Refusal::Closed { sku: SKU });
+        assert_eq!((closed.opens_at, closed.server_time), (Some(Time(5)), Some(Time(99))));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(crate) async fn metrics<P: Port>(State(app): State<Arc<App<P>>>) -> Response
 }
 
 fn scrape<P: Port>(app: &App<P>, view: &ClusterView) -> Scrape {
-    let silent: BTreeSet<NodeId> = view.members.iter().filter(|member| !member.is_alive).map(|member| member.node).collect();
+    let silent: BTreeSet<NodeId> = view.members.iter().filter(|member| member.is_alive == Some(false)).map(|member| member.node).collect();
     let (skus, expiry_lag, remembered) = {
         let inventory = app.port.inventory();
         let session = inventory.session_of(app.port.node()).filter(|session| session.open).map(|session| session.id);

@@ -14,7 +14,7 @@ pub(crate) struct Segment(Option<String>);
 impl Segment {
     /// Its text; none if it was not UTF-8 under its percent signs.
     pub(crate) fn text(&self) -> Result<&str, Reply> {
-        self.0.as_deref().ok_or_else(|| Reply::malformed("The path holds bytes that are no text; check its percent signs."))
+        self.0.as_deref().ok_or_else(|| Reply::malformed_at("path", "The path holds bytes that are no text; check its percent signs."))
     }
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Asked<T>(Result<T, String>);
 impl<T> Asked<T> {
     /// What was asked.
     pub(crate) fn get(self) -> Result<T, Reply> {
-        self.0.map_err(|reason| Reply::malformed(format!("The query cannot be read: {reason}; correct it.")))
+        self.0.map_err(|reason| Reply::malformed_at("query", format!("The query cannot be read: {reason}; correct it.")))
     }
 }
 

@@ -54,7 +54,7 @@ impl Runtime {
     }
 
     async fn probe(&self) {
-        let (sent, as_of) = (self.clock.moment(), self.clock.cluster().now);
+        let (sent, as_of) = (self.clock.moment(), self.clock.cluster().earliest());
         self.metrics.probes.increment(1);
         let reply = self.ask_leader(&Message::ReadIndex, limits::READ_TRY_TIMEOUT).await;
         let Ok(Reply::ReadIndex(index)) = reply else {
@@ -83,6 +83,12 @@ impl Runtime {
         if self.proof.borrow().is_none_or(|proof| now.since(proof.sent) >= limits::PROOF_KEPT) {
             self.probe_wanted.notify_one();
         }
+    }
+
+    /// Whether a quorum answered lately.
+    pub(crate) fn is_proven(&self) -> bool {
+        let now = self.clock.moment();
+        self.proof.borrow().is_some_and(|proof| now.since(proof.sent) <= limits::READY_PROOF_AGE)
     }
 
     async fn report(&self) {

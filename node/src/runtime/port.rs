@@ -113,8 +113,7 @@ impl Port for Serving {
         if self.runtime.clock.is_settling() {
             return Err("the cluster clock is being set after a pause of the whole cluster".into());
         }
-        let now = self.runtime.clock.moment();
-        if self.runtime.proof.borrow().is_none_or(|proof| now.since(proof.sent) > limits::READY_PROOF_AGE) {
+        if !self.runtime.is_proven() {
             return Err("no majority of the members confirmed this node's state lately: they must be up and reach each other".into());
         }
         let state = self.inventory();

@@ -10,19 +10,22 @@ use super::{Runtime, limits, locked, read};
 use crate::http::port::{ClusterView, MemberView};
 
 impl Runtime {
-    /// The cluster as this node sees it, with what only the leader knows if it answers.
+    /// The cluster as this node sees it, with what only the leader knows if it answers. What nobody can tell now is none, but
+    /// that this node is alive.
     pub(crate) async fn cluster(&self, raft: &RaftNode) -> ClusterView {
         let standings = match self.ask_leader(&Message::Standing, limits::READ_TRY_TIMEOUT).await {
-            Ok(Reply::Standing(standings)) => standings,
-            _ => Vec::new(),
+            Ok(Reply::Standing(standings)) => Some(standings),
+            _ => None,
         };
         let status = raft.status();
         let data = self.config.data.clone();
         let used_bytes = tokio::task::spawn_blocking(move || directory_bytes(&data)).await.unwrap_or(0);
-        let members = status.members.iter().map(|(&node, member)| Self::member_view(raft, node, member, &standings)).collect();
+        let members = status.members.iter().map(|(&node, member)| self.member_view(raft, node, member, standings.as_deref()));
+        let members = members.collect();
         ClusterView {
             cluster_id: raft.identity().cluster.as_ref().map_or(0, |roster| roster.cluster.0),
-            leader: status.leader,
+            // A leader that is cut off still answers itself: only a proof shows that a majority follows.
+            leader: status.leader.filter(|_| standings.is_some() && self.is_proven()),
             term: status.term,
             committed: status.committed,
             applied: status.applied,
@@ -32,9 +35,10 @@ impl Runtime {
         }
     }
 
-    fn member_view(raft: &RaftNode, node: NodeId, member: &MemberStatus, standings: &[Standing]) -> MemberView {
+    fn member_view(&self, raft: &RaftNode, node: NodeId, member: &MemberStatus, standings: Option<&[Standing]>) -> MemberView {
+        let is_self = node == self.config.node;
         let session = read(raft.inventory()).session_of(node).filter(|session| session.open).map(|session| session.id);
-        let known = standings.iter().find(|standing| standing.node == node);
+        let known = standings.and_then(|standings| standings.iter().find(|standing| standing.node == node));
         MemberView {
             node,
             is_voter: member.voter,
@@ -42,11 +46,11 @@ impl Runtime {
             admin: member.node.admin.clone(),
             peer: member.node.peer.clone(),
             disk: (member.node.disk != 0).then_some(member.node.disk),
-            is_alive: known.is_some_and(|standing| standing.is_alive),
+            is_alive: if is_self { Some(true) } else { known.map(|standing| standing.is_alive) },
             lag: known.and_then(|standing| standing.lag),
             session,
             clock_offset_ms: known.and_then(|standing| standing.clock_offset_ms),
-            version: known.and_then(|standing| standing.version.clone()),
+            version: if is_self { Some(env!("CARGO_PKG_VERSION").into()) } else { known.and_then(|standing| standing.version.clone()) },
         }
     }
 

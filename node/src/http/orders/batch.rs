@@ -3,34 +3,22 @@
 //! The body as a whole is refused only for what is wrong with it as a whole. Everything else is told at the order's place,
 //! and the others go on.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use bytes::{BufMut, Bytes, BytesMut};
-use holdfast_api::limits::MAX_BATCH_ORDERS;
-use holdfast_api::{CreateOrders, KeyedOrder};
-use holdfast_inventory::{Answer, Ask, Line, Lines, Stamp, check_visible};
+use bytes::{BufMut, BytesMut};
+use holdfast_inventory::{Answer, Ask, Line, Stamp};
 use http::{HeaderValue, StatusCode};
 
+use super::batch_body::{self, Draft, Drafts};
 use super::find::{Found, find};
-use super::{ask, create, reply};
-use crate::http::limits::PARSE_INLINE_BYTES;
+use super::{create, reply};
 use crate::http::order_json::OrderView;
 use crate::http::port::Port;
 use crate::http::problem::Reply;
-use crate::http::{App, body, json, order_body};
-
-/// What is remembered of an order between its parse and its answer.
-struct Draft {
-    buyer: Bytes,
-    lines: Lines,
-}
-
-/// Each order's own fate before the Desk: asked, or refused.
-type Drafts = Vec<Result<(Draft, Ask), Reply>>;
+use crate::http::{App, body, json};
 
 /// Creates many orders.
 pub(crate) async fn create_many<P: Port>(State(app): State<Arc<App<P>>>, request: Request) -> Response {
@@ -39,46 +27,12 @@ pub(crate) async fn create_many<P: Port>(State(app): State<Arc<App<P>>>, request
 }
 
 async fn run<P: Port>(app: &Arc<App<P>>, request: Request) -> Result<Response, Reply> {
-    let (head, content) = request.into_parts();
-    body::require_json(&head.headers)?;
-    let bytes = body::read(content, app.limits.max_batch_body_bytes).await?;
-    let apply_before = body::apply_before(&head.headers, app.latest_apply())?;
-    let (asks, drafts) = split(parse(app, bytes, apply_before).await?);
+    let (headers, bytes) = body::receive(request, app.limits.max_batch_body_bytes).await?;
+    let apply_before = body::apply_before(&headers, app.latest_apply())?;
+    let (asks, drafts) = split(batch_body::read(app, bytes, apply_before).await?);
     let answers = app.port.submit_many(asks).await;
     let before = replayed(app, &answers).await;
     Ok(render(app, drafts, &answers, before))
-}
-
-/// Parses and checks; a big body on a blocking thread, so that nobody else's request waits for it.
-async fn parse<P: Port>(app: &Arc<App<P>>, bytes: Bytes, apply_before: Stamp) -> Result<Drafts, Reply> {
-    if bytes.len() <= PARSE_INLINE_BYTES {
-        return read(app, &bytes, apply_before);
-    }
-    let app = Arc::clone(app);
-    tokio::task::spawn_blocking(move || read(&app, &bytes, apply_before)).await.unwrap_or_else(|_| Err(Reply::internal()))
-}
-
-fn read<P: Port>(app: &App<P>, bytes: &Bytes, apply_before: Stamp) -> Result<Drafts, Reply> {
-    let batch: CreateOrders<'_> = json::parse(bytes)?;
-    if batch.orders.is_empty() || batch.orders.len() > MAX_BATCH_ORDERS {
-        let detail = format!("A batch has 1 to {MAX_BATCH_ORDERS} orders and this one has {}; split it.", batch.orders.len());
-        return Err(Reply::malformed_at("/orders", detail));
-    }
-    app.seal()?;
-    Ok(batch.orders.iter().enumerate().map(|(place, order)| draft(app, bytes, place, order, apply_before)).collect())
-}
-
-fn draft<P: Port>(app: &App<P>, bytes: &Bytes, place: usize, order: &KeyedOrder<'_>, apply_before: Stamp) -> Result<(Draft, Ask), Reply> {
-    let at = format!("/orders/{place}");
-    let key = &order.idempotency_key;
-    check_visible(key).map_err(|error| Reply::malformed_at(format!("{at}/idempotency_key"), format!("The idempotency key {error}.")))?;
-    let lines = order_body::check(&at, &order.buyer, &order.lines, |name| app.names.id(name, || app.port.inventory()))?;
-    let ask = ask::order(app, key, &order.buyer, lines.clone(), order.confirm, apply_before)?;
-    let buyer = match &order.buyer {
-        Cow::Borrowed(buyer) => bytes.slice_ref(buyer.as_bytes()),
-        Cow::Owned(buyer) => Bytes::copy_from_slice(buyer.as_bytes()),
-    };
-    Ok((Draft { buyer, lines }, ask))
 }
 
 fn split(drafts: Drafts) -> (Vec<Ask>, Vec<Result<Draft, Reply>>) {

@@ -50,8 +50,8 @@ async fn run<P: Port>(app: &Arc<App<P>>, request: Request) -> Result<(Response, 
     let find = |name: &str| app.names.id(name, || app.port.inventory());
     let lines = match order_body::check("", &order.buyer, &order.lines, find) {
         Err(reply) if reply.kind == ProblemType::UnknownSku => {
-            app.prove_fresh().await?;
-            order_body::check("", &order.buyer, &order.lines, find)?
+            let proven = app.prove_fresh().await?;
+            order_body::check("", &order.buyer, &order.lines, find).map_err(|reply| proven.tell(reply))?
         }
         checked => checked?,
     };
@@ -83,7 +83,8 @@ fn accepted<P: Port>(app: &App<P>, buyer: &str, lines: &Lines, accepted: &Accept
 pub(crate) fn refused<P: Port>(app: &App<P>, answer: &Answer, lines: &[Line]) -> Reply {
     if let Answer::Refused { refusal, index, stamp } = *answer {
         let names = app.names.covering(lines, || app.port.inventory());
-        return problem::of_refusal(refusal, index, stamp, |sku| names.name(sku).to_owned());
+        let opens_at = |sku| app.port.inventory().sku(sku)?.settings.opens_at;
+        return problem::of_refusal(refusal, index, stamp, |sku| names.name(sku).to_owned(), opens_at);
     }
     problem::of_answer(answer).unwrap_or_else(|| {
         tracing::error!(?answer, "the Desk answered another question");

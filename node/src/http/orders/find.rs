@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_inventory::{LogIndex, Order, OrderRef, Stamp, Status};
-use holdfast_storage::StoredOrder;
+use holdfast_storage::{Missing, StoredOrder};
 
 use crate::http::App;
 use crate::http::port::{Port, Unavailable};
@@ -35,7 +35,8 @@ pub(crate) async fn find<P: Port>(app: &Arc<App<P>>, order: OrderRef) -> Result<
     if let (Some(status), Some(content)) = (known.status, known.content) {
         return Ok(Found { order: content, status, index: known.index, stamp: known.stamp });
     }
-    let stored = stored(app, order).await?.ok_or_else(Reply::unknown_order)?;
+    let stored = stored(app, order, known.status).await?;
+    let stored = stored.ok_or_else(|| Reply::unknown_order().at(known.index, known.stamp))?;
     // The state is the newer of the two where it still knows the order.
     let status = known.status.unwrap_or(stored.status.status);
     Ok(Found { order: Arc::new(stored.order), status, index: known.index, stamp: known.stamp })
@@ -54,17 +55,29 @@ fn in_state<P: Port>(app: &App<P>, order: OrderRef) -> Known {
 
 /// Reads the order log off the async threads. None only if the log is whole there: pages still on their way from a peer are
 /// no proof that an order does not exist.
-async fn stored<P: Port>(app: &Arc<App<P>>, order: OrderRef) -> Result<Option<StoredOrder>, Reply> {
+async fn stored<P: Port>(app: &Arc<App<P>>, order: OrderRef, known: Option<Status>) -> Result<Option<StoredOrder>, Reply> {
     let reader = Arc::clone(app);
     let read = move || {
         let log = reader.port.orders();
-        let found = log.order(order)?;
-        let is_missing = found.is_none() && log.missing().iter().any(|range| range.from.0 <= order.index && order.index <= range.through);
-        Ok::<_, std::io::Error>((found, is_missing))
+        // Asked before the look: a page that comes in between makes nothing wrong.
+        let is_told = is_told(&log.missing(), order, known);
+        Ok::<_, std::io::Error>(if is_told { Ok(log.order(order)?) } else { Err(behind()) })
     };
+    blocking(read).await?
+}
+
+/// Whether the order log tells all of an order: its own page is there and, if the state has forgotten its status, every page
+/// after it too, as any of them may have set it.
+pub(super) fn is_told(missing: &[Missing], order: OrderRef, known: Option<Status>) -> bool {
+    let place = (order.index, order.position);
+    let end = if known.is_some() { (LogIndex(order.index.0.saturating_add(1)), 0) } else { (LogIndex(u64::MAX), u16::MAX) };
+    !missing.iter().any(|range| range.meets(place, end))
+}
+
+/// Reads the order log on a blocking thread.
+pub(super) async fn blocking<T: Send + 'static>(read: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Reply> {
     match tokio::task::spawn_blocking(read).await {
-        Ok(Ok((None, true))) => Err(behind()),
-        Ok(Ok((found, _))) => Ok(found),
+        Ok(Ok(read)) => Ok(read),
         Ok(Err(error)) => {
             tracing::error!(%error, "the order log was not read");
             Err(Reply::internal())
@@ -73,6 +86,7 @@ async fn stored<P: Port>(app: &Arc<App<P>>, order: OrderRef) -> Result<Option<St
     }
 }
 
-fn behind() -> Reply {
+/// This node does not know enough yet.
+pub(super) fn behind() -> Reply {
     problem::of_unavailable(Unavailable::Stale)
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 pub(crate) mod batch;
+mod batch_body;
 pub(crate) mod create;
 mod find;
 pub(crate) mod list;
@@ -9,5 +10,5 @@ pub(crate) mod read;
 mod reply;
 pub(crate) mod transition;
 
-pub(crate) use list::page_limit;
+pub(crate) use list::{bad_cursor, page_limit};
 pub(crate) use reply::to_api;

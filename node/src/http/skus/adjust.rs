@@ -23,11 +23,9 @@ pub(crate) async fn adjust<P: Port>(State(app): State<Arc<App<P>>>, name: Segmen
 }
 
 async fn run<P: Port>(app: &Arc<App<P>>, name: &Segment, request: Request) -> Result<Response, Reply> {
-    let (head, content) = request.into_parts();
-    body::require_json(&head.headers)?;
-    let bytes = body::read(content, app.limits.max_body_bytes).await?;
+    let (headers, bytes) = body::receive(request, app.limits.max_body_bytes).await?;
     let name = name.text()?;
-    let key = body::require_key(&head.headers)?;
+    let key = body::require_key(&headers)?;
     let asked: holdfast_api::AdjustStock = json::parse(&bytes)?;
     check(&asked)?;
     let adjust = AdjustStock {
@@ -38,10 +36,11 @@ async fn run<P: Port>(app: &Arc<App<P>>, name: &Segment, request: Request) -> Re
         key: key.into(),
     };
     let done = command::run(app, name, Command::AdjustStock(adjust)).await?;
-    let mut response = reply::current(app, done.sku, StatusCode::OK)?;
-    if done.replayed {
-        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    if !done.replayed {
+        return reply::current(app, done.sku, StatusCode::OK);
     }
+    let mut response = reply::replayed(app, &done)?;
+    response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     Ok(response)
 }
 

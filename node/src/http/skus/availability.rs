@@ -26,7 +26,7 @@ pub(crate) async fn availability<P: Port>(State(app): State<Arc<App<P>>>, name: 
 
 async fn run<P: Port>(app: &App<P>, name: &str, consistency: Consistency) -> Result<Response, Reply> {
     if consistency == Consistency::Linearizable {
-        let asked_at = app.port.time().now;
+        let asked_at = app.port.time().earliest();
         app.port.linearize().await.map_err(problem::of_unavailable)?;
         return Ok(answer(&read(app, command::named(app, name).await?, Some(asked_at))?));
     }

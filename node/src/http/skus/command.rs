@@ -19,13 +19,19 @@ pub(crate) async fn run<P: Port>(app: &App<P>, name: &str, command: Command<'sta
     }
 }
 
-/// The number of the SKU that a path names. A node that does not know it asks for a proof that it knows enough first.
+/// The number of the SKU that a path names.
 pub(crate) async fn named<P: Port>(app: &App<P>, name: &str) -> Result<SkuId, Reply> {
-    check_sku(name).map_err(|error| Reply::malformed(format!("The SKU's name {error}.")))?;
+    known(app, name, "path").await
+}
+
+/// The number of the SKU called `name`, which stands at `pointer`. A node that does not know it asks for a proof that it knows
+/// enough first.
+pub(crate) async fn known<P: Port>(app: &App<P>, name: &str, pointer: &str) -> Result<SkuId, Reply> {
+    check_sku(name).map_err(|error| Reply::malformed_at(pointer, format!("The SKU's name {error}.")))?;
     let find = || app.names.id(name, || app.port.inventory());
     if let Some(id) = find() {
         return Ok(id);
     }
-    app.prove_fresh().await?;
-    find().ok_or_else(|| Reply::unknown_sku(name))
+    let proven = app.prove_fresh().await?;
+    find().ok_or_else(|| proven.tell(Reply::unknown_sku(name)))
 }

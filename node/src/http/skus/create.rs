@@ -20,9 +20,7 @@ pub(crate) async fn create<P: Port>(State(app): State<Arc<App<P>>>, request: Req
 }
 
 async fn run<P: Port>(app: &Arc<App<P>>, request: Request) -> Result<Response, Reply> {
-    let (head, content) = request.into_parts();
-    body::require_json(&head.headers)?;
-    let bytes = body::read(content, app.limits.max_body_bytes).await?;
+    let (_, bytes) = body::receive(request, app.limits.max_body_bytes).await?;
     let asked: holdfast_api::CreateSku = json::parse(&bytes)?;
     let name = SkuName::new(&asked.sku).map_err(|error| Reply::malformed_at("/sku", format!("The SKU's name {error}.")))?;
     if asked.stock > MAX_STOCK {

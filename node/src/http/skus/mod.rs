@@ -10,3 +10,5 @@ pub(crate) mod read;
 mod reply;
 pub(crate) mod sale;
 mod settings;
+
+pub(crate) use command::known as known_sku;

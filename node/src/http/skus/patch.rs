@@ -22,11 +22,9 @@ pub(crate) async fn patch<P: Port>(State(app): State<Arc<App<P>>>, name: Segment
 }
 
 async fn run<P: Port>(app: &Arc<App<P>>, name: &Segment, request: Request) -> Result<Response, Reply> {
-    let (head, content) = request.into_parts();
-    body::require_json(&head.headers)?;
-    let bytes = body::read(content, app.limits.max_body_bytes).await?;
+    let (headers, bytes) = body::receive(request, app.limits.max_body_bytes).await?;
     let name = name.text()?;
-    let seen = seen(&head.headers)?;
+    let seen = seen(&headers)?;
     let asked: holdfast_api::PatchSku = json::parse(&bytes)?;
     let max_hold_ttl = app.port.inventory().params().max_hold_ttl;
     let settings = settings::of_patch(&asked, max_hold_ttl)?;
@@ -57,7 +55,10 @@ fn seen(headers: &HeaderMap) -> Result<Seen, Reply> {
     let tag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let version = tag.filter(|digits| digits.bytes().all(|b| b.is_ascii_digit())).and_then(|digits| digits.parse().ok());
     version.map(|version| Seen::Version(Version(version))).ok_or_else(|| {
-        Reply::malformed("If-Match must be one strong ETag as the SKU's answers carry it, like \"3\" with its quotation marks.")
+        Reply::malformed_at(
+            "header/if-match",
+            "If-Match must be one strong ETag as the SKU's answers carry it, like \"3\" with its quotation marks.",
+        )
     })
 }
 

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use holdfast_api::headers::HOLDFAST_STAMP;
 use holdfast_api::{LateConfirm, Mode, SaleState, Time};
-use holdfast_inventory::{self as core, Inventory, SkuId, Stamp};
+use holdfast_inventory::{self as core, Inventory, LogIndex, SkuDone, SkuId, Stamp};
 use http::header::{ETAG, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -16,13 +16,23 @@ const STAMP: HeaderName = HeaderName::from_static(HOLDFAST_STAMP);
 
 /// The SKU as it is now, with its `ETag`.
 pub(crate) fn current<P: Port>(app: &App<P>, sku: SkuId, status: StatusCode) -> Result<Response, Reply> {
+    answer(app, sku, status, None)
+}
+
+/// 200 for a replay: the SKU as it is now, with the index of the entry that did what was asked.
+pub(crate) fn replayed<P: Port>(app: &App<P>, done: &SkuDone) -> Result<Response, Reply> {
+    answer(app, done.sku, StatusCode::OK, Some(done.index))
+}
+
+fn answer<P: Port>(app: &App<P>, sku: SkuId, status: StatusCode, done_at: Option<LogIndex>) -> Result<Response, Reply> {
     let now = app.port.time().now;
     let (body, stamp) = {
         let inventory = app.port.inventory();
         (inventory.sku(sku).map(|sku| to_api(sku, &inventory, now)), inventory.clock())
     };
     // A number that was just found or made: SKUs are never removed.
-    let body = body.ok_or_else(Reply::internal)?;
+    let mut body = body.ok_or_else(Reply::internal)?;
+    body.index = done_at.map_or(body.index, |index| index.0);
     let mut response = json::answer(status, &body);
     let headers = response.headers_mut();
     headers.insert(STAMP, HeaderValue::from(stamp.0));

@@ -101,6 +101,35 @@ async fn headers_are_checked_in_a_fixed_order() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_outside_of_the_body_is_pointed_at_too() {
+    let shop = Shop::selling(10);
+    let headers = |headers: &[(&str, &str)]| json("POST", "/v1/orders", headers, ORDER);
+    let patch = json("PATCH", "/v1/skus/tee", &[("if-match", "x")], "{}");
+    let follow = Request::get("/v1/events").header("last-event-id", "x").body(Body::empty()).unwrap();
+    for (request, pointer) in [
+        (headers(&[]), "header/idempotency-key"),
+        (headers(&[("idempotency-key", "a b")]), "header/idempotency-key"),
+        (headers(&[("idempotency-key", "k"), ("apply-before", "x")]), "header/apply-before"),
+        (patch, "header/if-match"),
+        (follow, "header/last-event-id"),
+        (get("/v1/orders?limit=0"), "query/limit"),
+        (get("/v1/orders?cursor=x"), "query/cursor"),
+        (get("/v1/orders?sku=a%20b"), "query/sku"),
+        (get("/v1/orders?buyer=a%20b"), "query/buyer"),
+        (get("/v1/skus?cursor=x"), "query/cursor"),
+        (get("/v1/orders?colour=red"), "query"),
+        (get("/v1/orders/x"), "path"),
+        (get("/v1/skus/a%20b"), "path"),
+        (get("/v1/orders/%ff"), "path"),
+    ] {
+        let told = shop.admin(request).await;
+        assert_eq!((told.status.as_u16(), &told.body["pointer"]), (400, &pointer.into()), "{told:?}");
+    }
+    assert_eq!(shop.api(get("/v1/orders")).await.body["pointer"], "query/buyer");
+    assert_eq!(shop.api(get("/v1/events")).await.body["pointer"], "query/buyer");
+}
+
+#[tokio::test]
 async fn unknown_paths_and_methods_are_problems() {
     let shop = Shop::selling(10);
     for path in ["/", "/v1", "/v1/order", "/v2/orders", "/v1/orders/x/refund", "/metrics", "/v1/cluster"] {

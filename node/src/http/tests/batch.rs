@@ -46,6 +46,61 @@ async fn each_order_stands_for_itself_in_its_place() {
 }
 
 #[tokio::test]
+async fn an_order_that_breaks_the_contract_is_told_at_its_place_and_the_others_go_on() {
+    let good = |key: &str| format!(r#"{{"idempotency_key":"{key}","buyer":"ann","lines":[{{"sku":"tee","quantity":1}}]}}"#);
+    let bad = [
+        (good("k").replace(":1}", ":-1}"), "/lines/0/quantity"),
+        (good("k").replace(":1}", ":1.5}"), "/lines/0/quantity"),
+        (good("k").replace("\"ann\"", "7"), "/buyer"),
+        (good("k").replace("\"idempotency_key\":\"k\",", ""), ""),
+        (good("k").replace("buyer", "byer"), "/byer"),
+        (good("k").replacen('{', "{\"buyer\":\"bob\",", 1), ""),
+        ("[]".into(), ""),
+        (r#"["k","ann",[{"sku":"tee","quantity":1}],false]"#.into(), ""),
+        (r#"{"idempotency_key":"k","buyer":"ann","lines":[["tee",1]]}"#.into(), ""),
+        ("null".into(), ""),
+    ];
+    for (bad, pointer) in bad {
+        let shop = Shop::selling(9);
+        let body = format!(r#"{{"orders":[{},{bad},{}]}}"#, good("k1"), good("k2"));
+        let told = shop.api(json("POST", "/v1/orders/batch", &[], &body)).await;
+        assert_eq!(told.status, 200, "{bad}: {told:?}");
+        let results = &told.body["results"];
+        assert_eq!((&results[0]["order"]["status"], &results[2]["order"]["status"]), (&"held".into(), &"held".into()), "{bad}");
+        let problem = &results[1]["problem"];
+        assert_eq!(problem["type"], "urn:holdfast:problem:malformed", "{bad}");
+        assert_eq!(problem["pointer"].as_str(), Some(&*format!("/orders/1{pointer}")), "{bad}");
+        assert_eq!(shop.reached(), 2, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_sku_in_a_batch_is_told_only_with_a_proof() {
+    let shop = Shop::selling(9);
+    let orders = [keyed("k1", "ann", "hat", 1), keyed("k2", "ann", "tee", 1)];
+    let told = send(&shop, &orders).await;
+    let problem = &told.body["results"][0]["problem"];
+    assert_eq!((&problem["sku"], &problem["stamp_ms"]), (&"hat".into(), &1_000_000_000_000_u64.into()));
+    assert!(problem["index"].is_u64(), "{told:?}");
+    shop.node.proof_comes.store(false, std::sync::atomic::Ordering::Relaxed);
+    let told = send(&shop, &orders).await;
+    assert_eq!(told.body["results"][0]["problem"]["type"], "urn:holdfast:problem:stale");
+    assert_eq!(told.body["results"][1]["order"]["status"], "held");
+}
+
+#[tokio::test]
+async fn the_largest_batch_of_the_contract_is_read() {
+    use holdfast_api::limits::{MAX_BATCH_ORDERS, MAX_LINES, MAX_NAME_BYTES, MAX_QUANTITY};
+    let shop = Shop::selling(9);
+    let name = |of: &str| of.repeat(MAX_NAME_BYTES);
+    let lines = vec![value!({"sku": name("x"), "quantity": MAX_QUANTITY}); MAX_LINES];
+    let order = value!({"idempotency_key": name("\\"), "buyer": name("\""), "lines": lines, "confirm": false});
+    let told = send(&shop, &vec![order; MAX_BATCH_ORDERS]).await;
+    assert_eq!(told.status, 200, "{:?}", told.body["detail"]);
+    assert_eq!(told.body["results"].as_array().unwrap().len(), MAX_BATCH_ORDERS);
+}
+
+#[tokio::test]
 async fn an_answer_reads_as_the_contracts_struct() {
     let shop = Shop::selling(3);
     shop.node.script.lock().unwrap().extend([Answer::Overloaded]);
@@ -61,8 +116,10 @@ async fn what_is_wrong_with_the_batch_itself_refuses_it_whole() {
     assert_eq!(send(&shop, &[]).await.body["pointer"], "/orders");
     let many: Vec<_> = (0..8_193).map(|n| keyed(&n.to_string(), "ann", "tee", 1)).collect();
     assert_eq!(send(&shop, &many).await.body["pointer"], "/orders");
-    let told = shop.api(json("POST", "/v1/orders/batch", &[], r#"{"orders":[{"buyer":"a","lines":[]}]}"#)).await;
-    assert_eq!(told.problem(), "malformed");
+    for whole in ["[[{}]]", r#"{"orders":[{}],"more":1}"#, r#"{"orders":{}}"#, r#"{"orders":[{},]}"#, r#"{"orders":[{}]"#] {
+        let told = shop.api(json("POST", "/v1/orders/batch", &[], whole)).await;
+        assert_eq!((told.status.as_u16(), told.problem()), (400, "malformed"), "{whole}");
+    }
     let told = shop.api(json("POST", "/v1/orders/batch", &[], &"x".repeat(3 << 20))).await;
     assert_eq!((told.status.as_u16(), told.problem()), (413, "too-large"));
     assert_eq!(shop.reached(), 0);

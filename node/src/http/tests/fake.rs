@@ -2,12 +2,13 @@
 //! is counted, so that a test can say that a request did not.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, RwLock, RwLockReadGuard};
 
 use holdfast_inventory::{
-    Answer, Ask, Attempt, Batch, BatchResult, Bootstrap, ClusterTime, Command, CommandOutcome, CreateSku, Entry, Incarnation, Inventory,
-    LogIndex, Millis, NodeId, OpenSession, Outcome, Params, Secret, Seq, SessionId, SettingsPatch, SkuName, Stamp,
+    Answer, Ask, Attempt, Batch, BatchResult, Bootstrap, ClusterTime, Command, CommandOutcome, CreateSku, Entry, Event, Incarnation,
+    Inventory, LogIndex, Millis, NodeId, OpenSession, Outcome, Params, Secret, Seq, SessionId, SettingsPatch, SkuName, Stamp,
 };
 use holdfast_storage::{DataDir, OpenMode, OrderLog};
 use tokio::sync::watch;
@@ -22,6 +23,12 @@ pub(crate) struct Fake {
     seq: AtomicU64,
     session: SessionId,
     _dir: tempfile::TempDir,
+    /// Everything that was applied: what a peer would have.
+    history: Mutex<Vec<(LogIndex, Stamp, Vec<Event>)>>,
+    /// Whether history reaches the order log and those who wait for it; else it stays between apply and publishing.
+    pub(crate) publishes: AtomicBool,
+    /// Whether whoever hands a request in finds a defect.
+    pub(crate) is_broken: AtomicBool,
     /// Answers that requests hear instead of being applied.
     pub(crate) script: Mutex<VecDeque<Answer>>,
     /// What the cluster's calls hear instead of an answer.
@@ -53,6 +60,9 @@ impl Fake {
             seq: AtomicU64::new(0),
             session: SessionId(3),
             _dir: dir,
+            history: Mutex::default(),
+            publishes: AtomicBool::new(true),
+            is_broken: AtomicBool::new(false),
             script: Mutex::default(),
             unavailable: Mutex::default(),
             reached: AtomicUsize::new(0),
@@ -87,13 +97,40 @@ impl Fake {
         let mut inventory = self.inventory.write().unwrap();
         let next = LogIndex(inventory.last_index().0 + 1);
         let applied = inventory.apply(next, entry);
-        self.orders.append(applied.index, applied.stamp, &applied.events).unwrap();
+        self.history.lock().unwrap().push((applied.index, applied.stamp, applied.events.clone()));
         drop(inventory);
-        self.applied.send_replace(applied.index);
+        if self.publishes.load(Ordering::Relaxed) {
+            self.orders.append(applied.index, applied.stamp, &applied.events).unwrap();
+            self.applied.send_replace(applied.index);
+        }
         (applied.index, applied.stamp, applied.outcome)
     }
 
-    fn judge(&self, ask: Ask) -> Answer {
+    /// Does something whose pages are missing in the order log afterwards.
+    pub(crate) async fn without_pages<T>(&self, act: impl Future<Output = T>) -> T {
+        self.publishes.store(false, Ordering::Relaxed);
+        let done = act.await;
+        self.publishes.store(true, Ordering::Relaxed);
+        self.command(Command::Tick);
+        done
+    }
+
+    /// Fetches missing pages from a peer.
+    pub(crate) fn fill_in(&self) {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path(), OpenMode::Create).unwrap();
+        data.start(NODE).unwrap();
+        let peer = data.orders().unwrap();
+        for (index, stamp, events) in &*self.history.lock().unwrap() {
+            peer.append(*index, *stamp, events).unwrap();
+        }
+        while let Some(gap) = self.orders.missing().first() {
+            self.orders.install(&peer.pages(gap.from, gap.through, usize::MAX).unwrap().unwrap()).unwrap();
+        }
+    }
+
+    pub(crate) fn judge(&self, ask: Ask) -> Answer {
+        assert!(!self.is_broken.load(Ordering::Relaxed), "planted");
         self.reached.fetch_add(1, Ordering::Relaxed);
         if let Some(answer) = self.script.lock().unwrap().pop_front() {
             return answer;
@@ -168,7 +205,7 @@ impl Port for Fake {
     }
 
     fn fresh_as_of(&self) -> Option<Stamp> {
-        self.is_fresh().then(|| self.time().now)
+        self.is_fresh().then(|| self.time().earliest())
     }
 
     fn readiness(&self) -> Result<(), String> {
@@ -184,7 +221,7 @@ impl Port for Fake {
             admin: "b".into(),
             peer: "c".into(),
             disk: Some(5),
-            is_alive: true,
+            is_alive: Some(true),
             lag: Some(0),
             session: Some(self.session),
             clock_offset_ms: None,

@@ -5,9 +5,12 @@ mod batch;
 mod buying;
 mod description;
 mod fake;
+mod front;
+mod listing;
 mod stock;
 mod watching;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
@@ -90,8 +93,11 @@ impl Shop {
     }
 }
 
-async fn tell(router: Router, request: Request<Body>) -> Told {
-    let (head, body) = router.oneshot(request).await.unwrap().into_parts();
+async fn tell<S>(service: S, request: Request<Body>) -> Told
+where
+    S: tower_service::Service<Request<Body>, Response = axum::response::Response, Error = Infallible>,
+{
+    let (head, body) = service.oneshot(request).await.unwrap().into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
     Told { status: head.status, headers: head.headers, body }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use holdfast_inventory::{SettingsPatch, Stamp};
+
 use super::{Shop, json, one};
 use crate::http::port::Unavailable;
 
@@ -41,7 +43,7 @@ impl IntoNull for () {
 async fn skus_are_listed_in_pages() {
     let shop = Shop::selling(1);
     for name in ["a", "b", "c"] {
-        shop.node.create(name, 1, holdfast_inventory::SettingsPatch::default());
+        shop.node.create(name, 1, SettingsPatch::default());
     }
     let page = shop.get("/v1/skus?limit=3").await;
     let names = |told: &super::Told| -> Vec<String> {
@@ -64,10 +66,14 @@ async fn an_adjustment_is_made_once_per_key_and_never_below_what_is_sold() {
     assert_eq!((told.status.as_u16(), &told.body["stock"]), (200, &8.into()), "{told:?}");
     let again = shop.admin(adjust("a1", r#"{"delta":5,"reason":"delivery","reference":"note 7"}"#)).await;
     assert_eq!((&again.body["stock"], again.header("idempotency-replayed")), (&8.into(), "true"));
+    assert_eq!(again.body["index"], told.body["index"]);
+    assert_eq!(shop.buy("k2", &one("bob")).await.status, 201);
+    let later = shop.admin(adjust("a1", r#"{"delta":5,"reason":"delivery","reference":"note 7"}"#)).await;
+    assert_eq!((&later.body["held"], &later.body["index"]), (&2.into(), &told.body["index"]), "as it is now, with its original index");
     let other = shop.admin(adjust("a1", r#"{"delta":6,"reason":"delivery"}"#)).await;
     assert_eq!((other.status.as_u16(), other.problem()), (422, "idempotency-key-reused"));
     let below = shop.admin(adjust("a2", r#"{"delta":-8,"reason":"lost"}"#)).await;
-    assert_eq!((below.status.as_u16(), below.problem(), &below.body["takeable"]), (409, "adjustment-refused", &7.into()));
+    assert_eq!((below.status.as_u16(), below.problem(), &below.body["takeable"]), (409, "adjustment-refused", &6.into()));
     assert_eq!(shop.get("/v1/skus/tee").await.body["stock"], 8);
 }
 
@@ -79,6 +85,11 @@ async fn a_sale_stops_and_goes_on_at_once() {
     let told = shop.buy("k", &one("ann")).await;
     assert_eq!((told.status.as_u16(), told.problem()), (409, "closed"));
     assert!(told.body["server_time"].is_string());
+    assert!(told.body.get("opens_at").is_none(), "it never had a time");
+    let opened = SettingsPatch { opens_at: Some(Some(Stamp(5))), closes_at: Some(Some(Stamp(9))), ..SettingsPatch::default() };
+    shop.node.create("hat", 3, opened);
+    let over = shop.buy("k", &one("ann").replace("tee", "hat")).await;
+    assert_eq!((over.problem(), &over.body["opens_at"]), ("closed", &"1970-01-01T00:00:00.005Z".into()));
     assert_eq!(shop.admin(sale("open")).await.body["state"], "open");
     assert_eq!(shop.buy("k", &one("ann")).await.status, 201);
 }
@@ -101,6 +112,12 @@ async fn sold_out_is_told_only_by_a_fresh_node() {
     let path = "/v1/skus/tee/availability";
     let told = shop.get(path).await;
     assert_eq!((&told.body["available"], &told.body["sold_out"]), (&1.into(), &false.into()));
+    shop.node.now.fetch_add(1_000, Ordering::Relaxed);
+    for path in [path, "/v1/skus/tee/availability?consistency=linearizable"] {
+        let told = shop.get(path).await;
+        assert_eq!(told.body["as_of_ms"], 1_000_000_000_995_u64, "less the five that the clock may be ahead");
+    }
+    shop.node.now.fetch_sub(1_000, Ordering::Relaxed);
     assert_eq!(shop.buy("k", &one("ann")).await.status, 201);
     let told = shop.get(path).await;
     assert_eq!((&told.body["sold_out"], &told.body["final"], &told.body["held"]), (&true.into(), &false.into(), &1.into()));

@@ -6,6 +6,9 @@ use axum::body::BodyDataStream;
 use futures_util::StreamExt as _;
 use http::Request;
 
+use holdfast_inventory::{self as core, Answer, Ask, Content, Line, LogIndex, OrderRef, SkuId, Stamp, Transition};
+
+use super::fake::{NODE, START};
 use super::{Shop, get, json, one};
 use crate::http::port::Unavailable;
 
@@ -48,6 +51,38 @@ async fn history_is_told_and_goes_on_as_it_happens() {
     drop(stream);
     let mut again = follow(&shop, "/v1/events", Some(&first[1].0)).await;
     assert_eq!(read(&mut again, 2).await, then, "goes on after the last event its reader has");
+}
+
+#[tokio::test]
+async fn an_order_is_told_as_held_once_however_long() {
+    let shop = Shop::selling(9);
+    let id = shop.buy("k1", &one("ann")).await.body["id"].as_str().unwrap().to_owned();
+    for step in ["extend", "confirm"] {
+        assert_eq!(shop.api(json("POST", &format!("/v1/orders/{id}/{step}"), &[], "")).await.status, 200);
+    }
+    let mut stream = follow(&shop, "/v1/events?from=1&buyer=ann", None).await;
+    let told = read(&mut stream, 2).await;
+    assert_eq!(told.iter().map(|(_, event)| event.change.name()).collect::<Vec<_>>(), ["order-held", "order-confirmed"]);
+}
+
+#[tokio::test]
+async fn an_event_about_an_order_whose_page_is_missing_is_waited_for() {
+    let shop = Shop::selling(9);
+    let bought = shop.node.without_pages(shop.buy("k1", &one("ann").replace("]}", "],\"confirm\":true}"))).await;
+    let at = OrderRef { index: LogIndex(bought.body["index"].as_u64().unwrap()), position: 0 };
+    let lines = [Line { sku: SkuId(0), units: 1 }].into_iter().collect();
+    let content = Some(Content { buyer: "ann".into(), lines, created: Stamp(START), node: NODE });
+    let step = Transition { order: at, content, apply_before: Stamp(u64::MAX) };
+    let cancelled = shop.node.judge(Ask { request: core::Request::Cancel(step), key: None, fingerprint: None, buyer: None });
+    assert!(matches!(cancelled, Answer::Transitioned { .. }), "{cancelled:?}");
+    let (after, from) = (at.index.0 + 1, format!("/v1/events?buyer=ann&from={}", at.index.0 + 1));
+    let mut stream = follow(&shop, &from, None).await;
+    shop.buy("k2", &one("ann")).await;
+    assert!(tokio::time::timeout(Duration::from_millis(300), stream.next()).await.is_err(), "nothing is told over the hole");
+    shop.node.fill_in();
+    let told = read(&mut stream, 2).await;
+    assert_eq!(told.iter().map(|(_, event)| event.change.name()).collect::<Vec<_>>(), ["order-cancelled", "order-held"]);
+    assert!(told.iter().all(|(_, event)| event.index > after));
 }
 
 #[tokio::test]
