@@ -1,29 +1,56 @@
-//! Prints what one order costs in `apply`, in nanoseconds: plain orders, baskets, holds that are confirmed, and plain
-//! orders while a snapshot keeps every shard shared. Run with `--release`.
+//! Prints what one order costs in `apply`: nanoseconds of CPU and bytes of memory while the state grows, and the
+//! cost of baskets, of holds that are confirmed, and of orders while a snapshot keeps every shard shared. Single-threaded; Linux.
+//! Run with `--release`; arguments: the remembered orders to measure at, in rising order (default 0 1000000 10000000).
 #![allow(clippy::disallowed_methods)] // An example may look at a clock; the core may not.
 
 use std::borrow::Cow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use holdfast_inventory::{
     Attempt, Batch, BatchResult, Bootstrap, Command, CommandOutcome, CreateSku, Entry, Incarnation, Inventory, Line, LogIndex, Millis,
-    NodeId, OpenSession, Order, OrderRequest, Outcome, Params, Request, Secret, Seq, SessionId, SettingsPatch, SkuId, SkuName, Stamp,
-    Transition,
+    NodeId, OpenSession, OrderRequest, Outcome, Params, Request, Secret, Seq, SessionId, SettingsPatch, SkuId, SkuName, Stamp, Transition,
 };
 
-const BATCHES: u64 = 2_000;
-const BATCH: u64 = 500;
+/// Orders whose requests are made at a time, outside of what is measured; a multiple of both lengths of a batch.
+const STRIDE: usize = 9_000;
+
+/// Orders that one figure is taken over; a multiple of [`STRIDE`].
+const MEASURED: usize = 450_000;
 
 struct Run {
     state: Inventory,
     index: u64,
+    clock: u64,
     seq: u64,
     session: SessionId,
+    orders: usize,
 }
+
+/// What a number of orders took.
+#[derive(Default)]
+struct Cost {
+    orders: usize,
+    cpu: Duration,
+    slowest: Duration,
+    confirming: Duration,
+}
+
+/// What is ordered.
+#[derive(Clone, Copy)]
+struct Shape {
+    batch: usize,
+    lines: u32,
+    /// Buyers that come again and again; none: each order has its own.
+    buyers: Option<usize>,
+    /// Whether each batch's holds are confirmed by the next.
+    confirm: bool,
+}
+
+const PLAIN: Shape = Shape { batch: 900, lines: 1, buyers: None, confirm: false };
 
 impl Run {
     fn new(hold: Millis) -> Self {
-        let mut run = Self { state: Inventory::new(), index: 0, seq: 0, session: SessionId(0) };
+        let mut run = Self { state: Inventory::new(), index: 0, clock: 1_000_000, seq: 0, session: SessionId(0), orders: 0 };
         run.index += 1;
         run.state.apply(LogIndex(run.index), &Entry::Members(Cow::Owned(vec![NodeId(1)])));
         run.apply(Command::Bootstrap(Bootstrap { params: Params::default(), secret: Secret([3; 16]) }));
@@ -39,7 +66,8 @@ impl Run {
 
     fn apply(&mut self, command: Command<'_>) -> CommandOutcome {
         self.index += 1;
-        self.state.apply(LogIndex(self.index), &Entry::Command(Stamp(1_000_000 + self.index), command)).outcome
+        self.clock += 1;
+        self.state.apply(LogIndex(self.index), &Entry::Command(Stamp(self.clock), command)).outcome
     }
 
     fn batch(&mut self, requests: Vec<Request<'_>>) -> Vec<Outcome> {
@@ -49,61 +77,117 @@ impl Run {
         let BatchResult::Judged(outcomes) = applied.result else { unreachable!("the session is open") };
         outcomes.outcomes.clone()
     }
-}
 
-fn orders(names: &[String], lines: u32) -> Vec<Request<'_>> {
-    names
-        .iter()
-        .map(|name| {
-            Request::Order(OrderRequest {
-                caller: Cow::Borrowed("shop"),
-                key: Cow::Borrowed(name.as_str()),
-                buyer: Cow::Borrowed(name.as_str()),
-                lines: (0..lines).map(|sku| Line { sku: SkuId(sku), units: 1 }).collect(),
-                confirm: false,
-                apply_before: Stamp(u64::MAX),
-            })
-        })
-        .collect()
-}
-
-fn measure(what: &str, hold: Millis, lines: u32, share: bool) {
-    let mut run = Run::new(hold);
-    let (mut spent, mut confirming, mut shared) = (0, 0, None);
-    let mut slowest = 0;
-    for batch in 0..BATCHES {
-        if share && batch % 100 == 0 {
-            shared = Some(run.state.snapshot());
+    /// Orders until `orders` were placed since the start.
+    fn order_up_to(&mut self, orders: usize, shape: Shape) -> Cost {
+        let mut cost = Cost::default();
+        while self.orders < orders {
+            let names: Vec<[String; 2]> = (self.orders..self.orders + STRIDE)
+                .map(|n| [format!("key-{n:012}"), format!("buyer-{:010}", shape.buyers.map_or(n, |buyers| n % buyers))])
+                .collect();
+            let batches = names.chunks(shape.batch).map(|names| requests(names, shape.lines)).collect();
+            let (accepted, cpu) = self.measure(batches, &mut cost.slowest);
+            cost.cpu += cpu;
+            if shape.confirm {
+                let confirms = accepted.chunks(shape.batch).map(confirms).collect();
+                cost.confirming += self.measure(confirms, &mut cost.slowest).1;
+            }
+            self.orders += STRIDE;
+            cost.orders += STRIDE;
         }
-        let names: Vec<String> = (0..BATCH).map(|n| format!("buyer-{:012}", batch * BATCH + n)).collect();
-        let requests = orders(&names, lines);
-        let begun = Instant::now();
-        let outcomes = run.batch(requests);
-        let took = begun.elapsed().as_nanos();
-        spent += took;
-        slowest = slowest.max(took);
-        if hold > Millis(0) {
-            let confirms = outcomes.iter().filter_map(|outcome| match outcome {
-                Outcome::Accepted { order, .. } => {
-                    Some(Request::Confirm(Transition { order: *order, content: None, apply_before: Stamp(u64::MAX) }))
-                }
-                _ => None,
-            });
-            let confirms = confirms.collect();
-            let begun = Instant::now();
-            run.batch(confirms);
-            confirming += begun.elapsed().as_nanos();
-        }
+        cost
     }
-    drop(shared);
-    let count = u128::from(BATCHES * BATCH);
-    println!("{what:<28} {:>6} ns an order, slowest batch {:>6} µs, confirm {:>5} ns", spent / count, slowest / 1_000, confirming / count);
+
+    /// Applies batches; gives their outcomes and the CPU time that they took.
+    fn measure(&mut self, batches: Vec<Vec<Request<'_>>>, slowest: &mut Duration) -> (Vec<Outcome>, Duration) {
+        let mut outcomes = Vec::with_capacity(STRIDE);
+        let cpu = cpu_time();
+        for batch in batches {
+            let begun = Instant::now();
+            outcomes.extend(self.batch(batch));
+            *slowest = (*slowest).max(begun.elapsed());
+        }
+        (outcomes, cpu_time() - cpu)
+    }
+}
+
+impl Cost {
+    fn print(&self, what: &str) {
+        let each = |spent: Duration| spent.as_nanos() / self.orders.max(1) as u128;
+        let (order, confirm) = (each(self.cpu), each(self.confirming));
+        println!("{what:<44} {order:>6} ns an order, confirm {confirm:>5} ns, longest apply {:>6} µs", self.slowest.as_micros());
+    }
+}
+
+fn requests(names: &[[String; 2]], lines: u32) -> Vec<Request<'_>> {
+    names.iter().map(|[key, buyer]| Request::Order(order(key, buyer, lines))).collect()
+}
+
+fn order<'a>(key: &'a str, buyer: &'a str, lines: u32) -> OrderRequest<'a> {
+    OrderRequest {
+        caller: Cow::Borrowed("shop"),
+        key: Cow::Borrowed(key),
+        buyer: Cow::Borrowed(buyer),
+        lines: (0..lines).map(|sku| Line { sku: SkuId(sku), units: 1 }).collect(),
+        confirm: false,
+        apply_before: Stamp(u64::MAX),
+    }
+}
+
+fn confirms(accepted: &[Outcome]) -> Vec<Request<'static>> {
+    let confirm = |outcome: &Outcome| match outcome {
+        Outcome::Accepted { order, .. } => {
+            Request::Confirm(Transition { order: *order, content: None, apply_before: Stamp(u64::MAX) })
+        }
+        other => unreachable!("there is enough of everything: {other:?}"),
+    };
+    accepted.iter().map(confirm).collect()
+}
+
+/// CPU time of this thread so far: what other processes take meanwhile does not count.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells a thread's CPU time");
+    Duration::from_nanos(stat.split(' ').next().and_then(|nanos| nanos.parse().ok()).expect("a number of nanoseconds"))
+}
+
+/// Memory that this process has in use, in bytes.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux tells a process's memory");
+    4_096 * statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number of pages")
+}
+
+fn grow(at: &[usize], batch: usize) {
+    let mut run = Run::new(Millis(0));
+    for &remembered in at {
+        run.order_up_to(remembered, Shape { batch: 900, ..PLAIN }); // The way there.
+        let cost = run.order_up_to(run.orders + MEASURED, Shape { batch, ..PLAIN });
+        cost.print(&format!("batches of {batch}, {remembered} remembered"));
+    }
+}
+
+/// Bytes of an order whose buyer costs nothing more.
+fn weigh(orders: usize) {
+    let mut run = Run::new(Millis(0));
+    let few = Shape { buyers: Some(1_000), ..PLAIN };
+    run.order_up_to(STRIDE, few);
+    let (before, count) = (resident(), run.orders);
+    run.order_up_to(orders, few);
+    println!("{} orders of 1000 buyers: {} bytes an order", run.orders, (resident() - before) / (run.orders - count));
 }
 
 fn main() {
-    println!("{BATCHES} batches of {BATCH}; an order's record takes {} bytes", size_of::<Order>());
-    measure("plain", Millis(0), 1, false);
-    measure("basket of 4", Millis(0), 4, false);
-    measure("held, then confirmed", Millis(600_000), 1, false);
-    measure("plain, snapshots held", Millis(0), 1, true);
+    let at: Vec<usize> = std::env::args().skip(1).map(|orders| orders.parse().expect("a number of orders")).collect();
+    let at = if at.is_empty() { vec![0, 1_000_000, 10_000_000] } else { at };
+    // First, as long as nothing that was freed can be used again.
+    weigh(at.iter().copied().max().unwrap_or_default().max(1_000_000));
+    for batch in [50, 900] {
+        grow(&at, batch);
+    }
+    Run::new(Millis(0)).order_up_to(MEASURED, Shape { lines: 4, ..PLAIN }).print("basket of 4");
+    Run::new(Millis(600_000)).order_up_to(MEASURED, Shape { confirm: true, ..PLAIN }).print("held, then confirmed");
+    let mut shared = Run::new(Millis(0));
+    shared.order_up_to(MEASURED, PLAIN);
+    let snapshot = shared.state.snapshot();
+    shared.order_up_to(2 * MEASURED, PLAIN).print("a snapshot held");
+    drop(snapshot);
 }

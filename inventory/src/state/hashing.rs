@@ -5,7 +5,7 @@
 
 use std::hash::Hasher;
 
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 
 use crate::{Content, Fingerprint, KeyHash, Line, Order, Secret};
 
@@ -24,30 +24,34 @@ pub(super) enum Domain {
     State = 10,
 }
 
-/// A keyed hash in the making.
-pub(super) struct Keyed(SipHasher13);
+/// Bytes that are gathered before they are hashed: few hashes here are of more.
+const GATHERED_BYTES: usize = 192;
+
+/// A keyed hash in the making. Gathers what is told, since the hasher is several times slower by the number than by the
+/// block.
+pub(super) struct Keyed {
+    hasher: SipHasher13,
+    gathered: [u8; GATHERED_BYTES],
+    count: usize,
+}
 
 impl Keyed {
     pub(super) fn new(secret: &Secret, domain: Domain) -> Self {
-        let mut hasher = SipHasher13::new_with_key(&secret.0);
-        hasher.write(&[domain as u8]);
-        Self(hasher)
+        let mut hash = Self { hasher: SipHasher13::new_with_key(&secret.0), gathered: [0; GATHERED_BYTES], count: 1 };
+        hash.gathered[0] = domain as u8;
+        hash
     }
 
     pub(super) fn u64(&mut self, value: u64) -> &mut Self {
-        self.0.write(&value.to_le_bytes());
-        self
+        self.gather(&value.to_le_bytes())
     }
 
     pub(super) fn u128(&mut self, value: u128) -> &mut Self {
-        self.0.write(&value.to_le_bytes());
-        self
+        self.gather(&value.to_le_bytes())
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.u64(bytes.len() as u64);
-        self.0.write(bytes);
-        self
+        self.u64(bytes.len() as u64).gather(bytes)
     }
 
     pub(super) fn lines(&mut self, lines: &[Line]) -> &mut Self {
@@ -59,11 +63,31 @@ impl Keyed {
     }
 
     pub(super) fn wide(&self) -> u128 {
-        self.0.finish128().as_u128()
+        self.finished().as_u128()
     }
 
     pub(super) fn narrow(&self) -> u64 {
-        self.0.finish128().h1
+        self.finished().h1
+    }
+
+    fn gather(&mut self, bytes: &[u8]) -> &mut Self {
+        if bytes.len() > GATHERED_BYTES - self.count {
+            self.hasher.write(&self.gathered[..self.count]);
+            self.count = 0;
+        }
+        if let Some(free) = self.gathered[self.count..].get_mut(..bytes.len()) {
+            free.copy_from_slice(bytes);
+            self.count += bytes.len();
+        } else {
+            self.hasher.write(bytes);
+        }
+        self
+    }
+
+    fn finished(&self) -> Hash128 {
+        let mut hasher = self.hasher;
+        hasher.write(&self.gathered[..self.count]);
+        hasher.finish128()
     }
 }
 
@@ -89,4 +113,26 @@ fn content_hash(secret: &Secret, buyer: &str, lines: &[Line], created: u64, node
 /// Scope of an idempotency key: caller and buyer.
 pub(super) fn key_hash(secret: &Secret, caller: &str, buyer: &str, key: &str) -> KeyHash {
     KeyHash(Keyed::new(secret, Domain::Key).bytes(caller.as_bytes()).bytes(buyer.as_bytes()).bytes(key.as_bytes()).wide())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_hashed_as_one_text_however_long() {
+        let secret = Secret([7; 16]);
+        let text: Vec<u8> = (0..=255).cycle().take(3 * GATHERED_BYTES).collect();
+        for cut in [0, 1, GATHERED_BYTES - 10, GATHERED_BYTES - 9, GATHERED_BYTES - 8, GATHERED_BYTES + 1, text.len()] {
+            let mut hash = Keyed::new(&secret, Domain::Key);
+            hash.bytes(&text[..cut]).u64(9).bytes(b"end");
+            let mut plain = vec![Domain::Key as u8];
+            plain.extend((cut as u64).to_le_bytes());
+            plain.extend(&text[..cut]);
+            plain.extend(9_u64.to_le_bytes());
+            plain.extend(3_u64.to_le_bytes());
+            plain.extend(b"end");
+            assert_eq!(hash.wide(), SipHasher13::new_with_key(&secret.0).hash(&plain).as_u128(), "cut at {cut}");
+        }
+    }
 }
