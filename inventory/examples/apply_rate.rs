@@ -136,9 +136,7 @@ fn order<'a>(key: &'a str, buyer: &'a str, lines: u32) -> OrderRequest<'a> {
 
 fn confirms(accepted: &[Outcome]) -> Vec<Request<'static>> {
     let confirm = |outcome: &Outcome| match outcome {
-        Outcome::Accepted { order, .. } => {
-            Request::Confirm(Transition { order: *order, content: None, apply_before: Stamp(u64::MAX) })
-        }
+        Outcome::Accepted { order, .. } => Request::Confirm(Transition { order: *order, content: None, apply_before: Stamp(u64::MAX) }),
         other => unreachable!("there is enough of everything: {other:?}"),
     };
     accepted.iter().map(confirm).collect()

@@ -2,25 +2,32 @@
 //!
 //! Linear hashing (W. Litwin, *Linear Hashing: A New Tool for File and Table Addressing*, 1980): when the map is too
 //! full, the next shard in turn is split in two, so that no insertion ever moves more than one shard's records. One
-//! big table would stop every replica at the same entry for its rehash. Shards are shared: a clone copies pointers,
-//! and a later write copies only the shard it touches.
+//! big table would stop every replica at the same entry for its rehash. A shard holds tags and the numbers of records, the
+//! records themselves stand in the order they came: so what is read and moved at random is small, and a new record costs
+//! one wait for memory. Shards and pages of records are shared: a clone copies pointers, and a later write copies only
+//! what it touches.
 //!
 //! The map keeps the sum of the keyed hashes of its records, so that two replicas compare contents in O(1).
 //!
-//! *Architecture invariant:* nothing outside this file sees the order in which a shard holds its records;
+//! *Architecture invariant:* nothing outside this file sees the order in which records are held;
 //! [`GradualMap::sorted_shard`] sorts.
 
-use std::hash::{BuildHasherDefault, Hash, Hasher};
-use std::sync::Arc;
-
+use super::dense::Dense;
 use super::hashing::{Domain, Keyed};
 use super::limits::{FIRST_SHARDS, SHARD_RECORDS};
+use super::shard::{Shard, Tagged};
 use crate::Secret;
 
-/// A key that is already a keyed hash: its bits choose the shard and the place in it.
-pub(super) trait HashedKey: Copy + Eq + Ord + Hash {
+/// A key that is already a keyed hash: 32 of its bits choose the shard and the place in it.
+pub(super) trait HashedKey: Copy + Eq + Ord {
     /// All bits of the hash.
     fn bits(self) -> u128;
+
+    /// The bits that choose. Two keys may have them in common: equality rests on all bits.
+    #[allow(clippy::cast_possible_truncation)] // The highest 32.
+    fn tag(self) -> u32 {
+        (self.bits() >> 96) as u32
+    }
 }
 
 /// A value that can be told into a hash.
@@ -29,47 +36,22 @@ pub(super) trait Told {
     fn tell(&self, hash: &mut Keyed);
 }
 
-/// Takes the place bits of a key as they are: they are a keyed hash already.
-#[derive(Clone, Default)]
-struct PassThrough(u64);
-
-impl Hasher for PassThrough {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    #[allow(clippy::cast_possible_truncation)] // The low half; the high half has chosen the shard.
-    fn write_u128(&mut self, value: u128) {
-        self.0 = value as u64;
-    }
-}
-
-// The iteration order of a shard never leaves this file, and its hasher is not random.
-#[allow(clippy::disallowed_types)]
-type Shard<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<PassThrough>>;
-
 /// A map from keyed hashes, see the top of the file.
 #[derive(Clone)]
 pub(super) struct GradualMap<K, V> {
-    shards: Vec<Arc<Shard<K, V>>>,
-    len: usize,
+    shards: Vec<Shard>,
+    records: Dense<(K, V)>,
     sum: u128,
     secret: Secret,
 }
 
 impl<K: HashedKey, V: Clone + Told> GradualMap<K, V> {
     pub(super) fn new(secret: Secret) -> Self {
-        Self { shards: (0..FIRST_SHARDS).map(|_| Arc::default()).collect(), len: 0, sum: 0, secret }
+        Self { shards: vec![Shard::default(); FIRST_SHARDS], ..Self::unfilled(secret) }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.records.len()
     }
 
     /// Sum of the keyed hashes of all records.
@@ -82,27 +64,31 @@ impl<K: HashedKey, V: Clone + Told> GradualMap<K, V> {
     }
 
     pub(super) fn get(&self, key: K) -> Option<&V> {
-        self.shards[self.shard_of(key)].get(&key)
+        self.find(key).map(|number| &self.records.get(number).1)
+    }
+
+    /// See [`Shard::touch`].
+    pub(super) fn touch(&self, key: K) -> u64 {
+        self.shards[self.shard_of(key.tag())].touch(key.tag())
     }
 
     /// Puts a record in the place of the one under the same key, if there is one.
     pub(super) fn insert(&mut self, key: K, value: V) {
-        let told = self.hash(key, &value);
-        let at = self.shard_of(key);
-        let before = Arc::make_mut(&mut self.shards[at]).insert(key, value);
-        self.sum = self.sum.wrapping_add(told);
-        if let Some(before) = before {
+        self.sum = self.sum.wrapping_add(self.hash(key, &value));
+        if let Some(number) = self.find(key) {
+            let (_, before) = std::mem::replace(self.records.get_mut(number), (key, value));
             self.sum = self.sum.wrapping_sub(self.hash(key, &before));
         } else {
-            self.len += 1;
+            let number = self.records.push((key, value));
+            self.place(Tagged { tag: key.tag(), number });
             self.grow();
         }
     }
 
     /// Changes a record in its place; false if there is none.
     pub(super) fn update(&mut self, key: K, change: impl FnOnce(&mut V)) -> bool {
-        let at = self.shard_of(key);
-        let Some(value) = Arc::make_mut(&mut self.shards[at]).get_mut(&key) else { return false };
+        let Some(number) = self.find(key) else { return false };
+        let (_, value) = self.records.get_mut(number);
         let before = hash_record(&self.secret, key, value);
         change(value);
         self.sum = self.sum.wrapping_sub(before).wrapping_add(hash_record(&self.secret, key, value));
@@ -110,72 +96,85 @@ impl<K: HashedKey, V: Clone + Told> GradualMap<K, V> {
     }
 
     pub(super) fn remove(&mut self, key: K) -> Option<V> {
-        let at = self.shard_of(key);
-        if !self.shards[at].contains_key(&key) {
-            // Looked up first: a needless write would copy a shared shard.
-            return None;
+        let number = self.find(key)?;
+        let (_, value) = self.records.swap_remove(number);
+        self.displace(Tagged { tag: key.tag(), number });
+        // What was the last record has its number now.
+        let last = Tagged { tag: 0, number: self.records.next_number() };
+        if last.number != number {
+            let tag = self.records.get(number).0.tag();
+            self.displace(Tagged { tag, ..last });
+            self.place(Tagged { tag, number });
         }
-        let value = Arc::make_mut(&mut self.shards[at]).remove(&key)?;
         self.sum = self.sum.wrapping_sub(self.hash(key, &value));
-        self.len -= 1;
         Some(value)
     }
 
     /// The records of one shard in the order of their keys.
     pub(super) fn sorted_shard(&self, at: usize) -> Vec<(K, &V)> {
-        let mut records: Vec<_> =
-            self.shards.get(at).into_iter().flat_map(|shard| shard.iter()).map(|(&key, value)| (key, value)).collect();
+        let numbers = self.shards.get(at).into_iter().flat_map(Shard::iter).map(|entry| entry.number);
+        let mut records: Vec<_> = numbers.map(|number| self.records.get(number)).map(|(key, value)| (*key, value)).collect();
         records.sort_unstable_by_key(|&(key, _)| key);
         records
     }
 
-    /// Appends a shard as a snapshot tells it. False if a key stands twice or the shards are not all filled in turn;
-    /// whether each key is in its place shows only at the end: [`GradualMap::is_well_placed`].
+    /// Appends a shard as a snapshot tells it. False if a key stands twice or they are not in order; whether each is in its
+    /// place shows only at the end: [`GradualMap::is_well_placed`].
     pub(super) fn push_shard(&mut self, records: Vec<(K, V)>) -> bool {
-        let count = records.len();
-        for (key, value) in &records {
-            self.sum = self.sum.wrapping_add(self.hash(*key, value));
+        if !records.windows(2).all(|pair| pair[0].0 < pair[1].0) {
+            return false;
         }
-        let shard: Shard<K, V> = records.into_iter().collect();
-        let whole = shard.len() == count;
-        self.len += count;
-        self.shards.push(Arc::new(shard));
-        whole
+        let entries = records.into_iter().map(|(key, value)| {
+            self.sum = self.sum.wrapping_add(hash_record(&self.secret, key, &value));
+            Tagged { tag: key.tag(), number: self.records.push((key, value)) }
+        });
+        let shard = entries.collect();
+        self.shards.push(shard);
+        true
     }
 
     /// A map without shards, to be filled by [`GradualMap::push_shard`].
     pub(super) fn unfilled(secret: Secret) -> Self {
-        Self { shards: Vec::new(), len: 0, sum: 0, secret }
+        Self { shards: Vec::new(), records: Dense::new(), sum: 0, secret }
     }
 
+    /// Whether there are enough shards and each key is in its own.
     pub(super) fn is_well_placed(&self) -> bool {
         self.shards.len() >= FIRST_SHARDS
-            && self.shards.iter().enumerate().all(|(at, shard)| shard.keys().all(|&key| self.shard_of(key) == at))
+            && self.shards.iter().enumerate().all(|(at, shard)| shard.iter().all(|entry| self.shard_of(entry.tag) == at))
+    }
+
+    fn find(&self, key: K) -> Option<u32> {
+        self.shards[self.shard_of(key.tag())].find(key.tag(), |number| self.records.get(number).0 == key)
+    }
+
+    fn place(&mut self, entry: Tagged) {
+        let at = self.shard_of(entry.tag);
+        self.shards[at].insert(entry);
+    }
+
+    fn displace(&mut self, entry: Tagged) {
+        let at = self.shard_of(entry.tag);
+        self.shards[at].remove(entry);
     }
 
     fn hash(&self, key: K, value: &V) -> u128 {
         hash_record(&self.secret, key, value)
     }
 
-    fn shard_of(&self, key: K) -> usize {
-        shard_among(key.bits(), self.shards.len())
+    fn shard_of(&self, tag: u32) -> usize {
+        shard_among(tag, self.shards.len())
     }
 
     fn grow(&mut self) {
-        if self.len <= self.shards.len() * SHARD_RECORDS {
+        let count = self.shards.len();
+        if self.len() <= count * SHARD_RECORDS {
             return;
         }
-        let count = self.shards.len();
         let split = count - floor_power(count);
-        self.shards.push(Arc::default());
-        let records = Arc::unwrap_or_clone(std::mem::take(&mut self.shards[split]));
-        let (mut stay, mut go) = (Shard::default(), Shard::default());
-        for (key, value) in records {
-            let side = if shard_among(key.bits(), count + 1) == split { &mut stay } else { &mut go };
-            side.insert(key, value);
-        }
-        self.shards[split] = Arc::new(stay);
-        self.shards[count] = Arc::new(go);
+        let (stay, go) = self.shards[split].split(|tag| shard_among(tag, count + 1) == split);
+        self.shards[split] = stay;
+        self.shards.push(go);
     }
 }
 
@@ -190,12 +189,11 @@ fn floor_power(count: usize) -> usize {
     1 << count.ilog2()
 }
 
-/// The high half chooses the shard, the low half the place in it: the same bits for both would crowd the shards.
-fn shard_among(bits: u128, count: usize) -> usize {
+/// The low bits of the tag choose the shard, the high ones the place in it.
+fn shard_among(tag: u32, count: usize) -> usize {
     let half = floor_power(count);
-    let high = usize::try_from(bits >> 96).unwrap_or_default();
-    let wide = high & (2 * half - 1);
-    if wide < count { wide } else { high & (half - 1) }
+    let wide = tag as usize & (2 * half - 1);
+    if wide < count { wide } else { tag as usize & (half - 1) }
 }
 
 #[cfg(test)]

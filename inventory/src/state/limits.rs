@@ -6,7 +6,11 @@ use crate::Millis;
 /// Shards of an empty map; a power of two.
 pub(super) const FIRST_SHARDS: usize = 16;
 /// Records per shard, on average, above which a map splits its next shard.
-pub(super) const SHARD_RECORDS: usize = 384;
+pub(super) const SHARD_RECORDS: usize = 1_536;
+/// Slots of a shard behind its last home: a cache line of them.
+pub(super) const SPILL_SLOTS: usize = 8;
+/// Records per shared page of a map.
+pub(super) const DENSE_PAGE_RECORDS: usize = 512;
 /// Records per page of orders.
 pub(super) const PAGE_RECORDS: usize = 256;
 /// SKUs per shared chunk.
@@ -21,6 +25,9 @@ pub(super) const KEEP_GRANULE: Millis = Millis(60_000);
 pub(super) const MAX_TEXT_CHARS: usize = 200;
 /// Most requests that one entry judges, whatever the parameters say: each may take two of an entry's event positions.
 pub(super) const MAX_JUDGED: usize = 16_384;
+/// Requests of a batch whose records are read ahead together: enough to wait for memory once, few enough to stay in the
+/// cache until they are judged.
+pub(super) const READ_AHEAD: usize = 64;
 /// Most records of a kind that one entry sweeps, whatever the parameters say; see [`MAX_JUDGED`].
 pub(super) const MAX_SWEPT: u32 = 8_192;
 /// Length of a snapshot's chunks in bytes; the last one may be shorter.

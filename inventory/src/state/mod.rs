@@ -18,7 +18,7 @@
 //! | `expire`, `forget_keys`, `forget_orders`, `forget_adjustments`, `forget_buyers` | what passing time does |
 //! | `transition` | what the steps in an order's life share |
 //! | `sku`, `sku_table`, `session`, `records` | what is remembered |
-//! | `gradual_map`, `pages`, `deadlines` | how |
+//! | `gradual_map`, `shard`, `dense`, `pages`, `deadlines` | how |
 //! | `hashing`, `digest` | keyed hashes; agreement of replicas |
 //! | `read` | questions |
 //! | `snapshot`, `snapshot_part`, `snapshot_reader` | the state as bytes, and back |
@@ -32,6 +32,7 @@ mod close_session;
 mod confirm;
 mod create_sku;
 mod deadlines;
+mod dense;
 mod digest;
 mod entry;
 mod expire;
@@ -57,6 +58,7 @@ mod session;
 mod set_members;
 mod set_mode;
 mod set_sale;
+mod shard;
 mod sku;
 mod sku_table;
 mod snapshot;

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::Inventory;
-use super::batch::Proposer;
+use super::batch::{AskHashes, Proposer};
 use super::entry::EntryContext;
 use super::hashing;
 use super::pages::Packed;
@@ -33,15 +33,15 @@ struct Plan {
 const NO_SKU: SkuId = SkuId(u32::MAX);
 
 impl Inventory {
-    pub(super) fn place_order(&mut self, cx: &mut EntryContext, proposer: Proposer, ask: &OrderRequest<'_>) -> Outcome {
-        match self.judge_order(cx.clock, proposer, ask) {
+    pub(super) fn place_order(&mut self, cx: &mut EntryContext, proposer: Proposer, ask: &OrderRequest<'_>, hashes: AskHashes) -> Outcome {
+        match self.judge_order(cx.clock, proposer, ask, hashes) {
             Ok(plan) => self.carry_out_order(cx, proposer, ask, &plan),
             Err(outcome) => outcome,
         }
     }
 
-    fn judge_order(&self, clock: Stamp, proposer: Proposer, ask: &OrderRequest<'_>) -> Result<Plan, Outcome> {
-        let key = self.key_hash(&ask.caller, &ask.buyer, &ask.key);
+    fn judge_order(&self, clock: Stamp, proposer: Proposer, ask: &OrderRequest<'_>, hashes: AskHashes) -> Result<Plan, Outcome> {
+        let AskHashes { key, buyer: hash } = hashes;
         let fingerprint = self.fingerprint(&ask.buyer, &ask.lines, ask.confirm);
         if let Some(known) = self.keys.get(key) {
             let same = known.fingerprint == fingerprint;
@@ -50,7 +50,6 @@ impl Inventory {
         if clock >= ask.apply_before {
             return Err(Outcome::Refused(Refusal::TooLate));
         }
-        let hash = self.buyer_hash(&ask.buyer);
         let buyer = self.buyers.get(hash);
         self.judge_capacity(buyer).map_err(Outcome::Refused)?;
         self.judge_shape(&ask.lines).map_err(Outcome::Refused)?;

@@ -1,0 +1,106 @@
+//! Records by number, without gaps: the last one takes the place of one that goes. Kept in pages that clones share; a
+//! write copies the page it touches.
+
+use std::sync::Arc;
+
+use super::limits::DENSE_PAGE_RECORDS;
+
+/// See the top of the file.
+#[derive(Clone)]
+pub(super) struct Dense<T> {
+    /// All but the last are full; none is empty.
+    pages: Vec<Arc<Vec<T>>>,
+    len: usize,
+}
+
+impl<T: Clone> Dense<T> {
+    pub(super) fn new() -> Self {
+        Self { pages: Vec::new(), len: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// # Panics
+    /// If there is no such number.
+    pub(super) fn get(&self, number: u32) -> &T {
+        let (page, place) = place(number);
+        &self.pages[page][place]
+    }
+
+    /// # Panics
+    /// If there is no such number.
+    pub(super) fn get_mut(&mut self, number: u32) -> &mut T {
+        let (page, place) = place(number);
+        &mut Arc::make_mut(&mut self.pages[page])[place]
+    }
+
+    /// Number of the record that is pushed next.
+    ///
+    /// # Panics
+    /// At 2^32 - 1 records, which are more than any memory holds.
+    #[allow(clippy::expect_used)]
+    pub(super) fn next_number(&self) -> u32 {
+        u32::try_from(self.len).ok().filter(|&number| number < u32::MAX).expect("fewer than 2^32 - 1 records")
+    }
+
+    /// Appends a record and gives its number, see [`Dense::next_number`].
+    pub(super) fn push(&mut self, record: T) -> u32 {
+        let number = self.next_number();
+        match self.pages.last_mut() {
+            Some(page) if page.len() < DENSE_PAGE_RECORDS => Arc::make_mut(page).push(record),
+            _ => {
+                let mut page = Vec::with_capacity(DENSE_PAGE_RECORDS);
+                page.push(record);
+                self.pages.push(Arc::new(page));
+            }
+        }
+        self.len += 1;
+        number
+    }
+
+    /// Takes a record out. The last one, if it is another, has this number from then on.
+    ///
+    /// # Panics
+    /// If there is no such number.
+    #[allow(clippy::expect_used)]
+    pub(super) fn swap_remove(&mut self, number: u32) -> T {
+        let page = self.pages.last_mut().map(Arc::make_mut).expect("some records");
+        let last = page.pop().expect("no page is empty");
+        if page.is_empty() {
+            self.pages.pop();
+        }
+        self.len -= 1;
+        if number as usize == self.len { last } else { std::mem::replace(self.get_mut(number), last) }
+    }
+}
+
+fn place(number: u32) -> (usize, usize) {
+    (number as usize / DENSE_PAGE_RECORDS, number as usize % DENSE_PAGE_RECORDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_a_plain_list_whose_clones_keep_what_they_had() {
+        let (mut dense, mut plain) = (Dense::new(), Vec::new());
+        for n in 0..3 * DENSE_PAGE_RECORDS {
+            assert_eq!(dense.push(n) as usize, plain.len());
+            plain.push(n);
+        }
+        let (clone, before) = (dense.clone(), plain.clone());
+        for n in 0..plain.len() {
+            let at = n * 31 % plain.len();
+            assert_eq!(dense.swap_remove(u32::try_from(at).unwrap()), plain.swap_remove(at));
+            if let Some(last) = plain.last_mut() {
+                *last += 1;
+                *dense.get_mut(u32::try_from(dense.len() - 1).unwrap()) += 1;
+            }
+        }
+        assert_eq!((dense.len(), dense.pages.len()), (0, 0));
+        assert!((0_u32..).zip(&before).all(|(number, record)| clone.get(number) == record));
+    }
+}
