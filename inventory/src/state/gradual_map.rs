@@ -199,6 +199,7 @@ fn shard_among(tag: u32, count: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::collections::BTreeMap;
 
     impl HashedKey for u128 {
@@ -222,9 +223,10 @@ mod tests {
     #[test]
     fn it_answers_like_a_plain_map_while_it_grows_and_shrinks() {
         let (mut map, mut plain) = (GradualMap::new(SECRET), BTreeMap::new());
-        for n in 0..20_000_u64 {
-            map.insert(key(n % 9_000), n);
-            plain.insert(key(n % 9_000), n);
+        let keys = (FIRST_SHARDS * SHARD_RECORDS) as u64 * 3;
+        for n in 0..2 * keys {
+            map.insert(key(n % keys), n);
+            plain.insert(key(n % keys), n);
             if n % 3 == 0 {
                 assert_eq!(map.remove(key(n / 2)), plain.remove(&key(n / 2)));
             }
@@ -232,9 +234,71 @@ mod tests {
         assert_eq!(map.len(), plain.len());
         assert!(map.shards() > FIRST_SHARDS);
         assert!(map.is_well_placed());
-        for n in 0..9_000 {
+        for n in 0..keys {
             assert_eq!(map.get(key(n)), plain.get(&key(n)));
         }
+    }
+
+    /// Half of all keys share their tag with others: only all bits tell them apart.
+    fn crowded(n: u16) -> u128 {
+        let tag = if n.is_multiple_of(2) { u128::from(n % 8) } else { key(u64::from(n)) >> 96 };
+        tag << 96 | u128::from(n)
+    }
+
+    fn contents(map: &GradualMap<u128, u64>) -> BTreeMap<u128, u64> {
+        (0..map.shards()).flat_map(|at| map.sorted_shard(at)).map(|(key, &value)| (key, value)).collect()
+    }
+
+    /// The map that a snapshot of this one gives.
+    fn restored(map: &GradualMap<u128, u64>) -> GradualMap<u128, u64> {
+        let mut read = GradualMap::unfilled(SECRET);
+        let shard = |at| map.sorted_shard(at).into_iter().map(|(key, &value)| (key, value)).collect();
+        assert!((0..map.shards()).all(|at| read.push_shard(shard(at))) && read.is_well_placed());
+        read
+    }
+
+    proptest! {
+        #[test]
+        fn clones_and_what_a_snapshot_gives_back_hold_what_a_plain_map_holds(
+            steps in prop::collection::vec((0_u16..300, any::<u64>(), 0..8_u8), 0..600),
+        ) {
+            let (mut map, mut plain) = (GradualMap::new(SECRET), BTreeMap::new());
+            let mut kept = Vec::new();
+            for (n, value, step) in steps {
+                let key = crowded(n);
+                match step {
+                    0 => kept.push((map.clone(), plain.clone())),
+                    1 => map = restored(&map),
+                    2 | 3 => prop_assert_eq!(map.remove(key), plain.remove(&key)),
+                    4 => {
+                        let before = plain.get_mut(&key);
+                        prop_assert_eq!(map.update(key, |held| *held ^= value), before.is_some());
+                        before.into_iter().for_each(|held| *held ^= value);
+                    }
+                    _ => {
+                        map.insert(key, value);
+                        plain.insert(key, value);
+                    }
+                }
+                prop_assert_eq!(map.get(key), plain.get(&key));
+            }
+            kept.push((map, plain));
+            for (map, plain) in kept {
+                prop_assert_eq!((map.len(), map.sum()), (plain.len(), restored(&map).sum()));
+                prop_assert_eq!(contents(&map), plain);
+            }
+        }
+    }
+
+    #[test]
+    fn a_shard_that_is_out_of_order_or_out_of_place_is_not_taken() {
+        let (low, high) = (1, 2);
+        for records in [vec![(high, 1), (low, 1)], vec![(low, 1), (low, 1)]] {
+            assert!(!GradualMap::<u128, u64>::unfilled(SECRET).push_shard(records));
+        }
+        let mut map = GradualMap::unfilled(SECRET);
+        (0..FIRST_SHARDS as u128).for_each(|at| assert!(map.push_shard(vec![((at / 2) << 96, 1)])));
+        assert!(!map.is_well_placed());
     }
 
     #[test]

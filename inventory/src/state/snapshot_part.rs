@@ -15,8 +15,8 @@ use crate::{BuyerHash, Epoch, KeyHash, LogIndex, NodeId, Params, Secret, Stamp};
 /// First bytes of every snapshot.
 pub(super) const MAGIC: [u8; 4] = *b"HFIS";
 
-/// Version of the format.
-pub(super) const VERSION: u16 = 1;
+/// Version of the format. Version 1 had smaller shards.
+pub(super) const VERSION: u16 = 2;
 
 /// A piece; the variant order is the format.
 #[derive(Debug, Serialize, Deserialize)]
