@@ -107,7 +107,7 @@ impl Run {
             outcomes.extend(self.batch(batch));
             *slowest = (*slowest).max(begun.elapsed());
         }
-        (outcomes, cpu_time() - cpu)
+        (outcomes, cpu_time().saturating_sub(cpu))
     }
 }
 

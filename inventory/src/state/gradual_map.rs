@@ -271,9 +271,11 @@ mod tests {
                     1 => map = restored(&map),
                     2 | 3 => prop_assert_eq!(map.remove(key), plain.remove(&key)),
                     4 => {
-                        let before = plain.get_mut(&key);
-                        prop_assert_eq!(map.update(key, |held| *held ^= value), before.is_some());
-                        before.into_iter().for_each(|held| *held ^= value);
+                        let held = plain.get_mut(&key);
+                        prop_assert_eq!(map.update(key, |held| *held ^= value), held.is_some());
+                        if let Some(held) = held {
+                            *held ^= value;
+                        }
                     }
                     _ => {
                         map.insert(key, value);

@@ -153,7 +153,7 @@ impl Shard {
 /// Rises with the tag.
 #[allow(clippy::cast_possible_truncation)] // Below `homes`.
 fn home_among(tag: u32, homes: usize) -> usize {
-    (u64::from(tag) * homes as u64 >> 32) as usize
+    ((u64::from(tag) * homes as u64) >> 32) as usize
 }
 
 #[cfg(test)]
@@ -198,7 +198,9 @@ mod tests {
         fn a_table_shrinks_with_what_it_holds(tags in prop::collection::vec(any::<u32>(), 200..300)) {
             let entries: Vec<_> = (0_u32..).zip(tags).map(|(number, tag)| Tagged { tag, number }).collect();
             let mut shard: Shard = entries.iter().copied().collect();
-            entries.iter().for_each(|&entry| shard.remove(entry));
+            for &entry in &entries {
+                shard.remove(entry);
+            }
             prop_assert!(shard.slots.len() <= 4 * SPILL_SLOTS, "{} slots are left", shard.slots.len());
         }
     }
