@@ -66,12 +66,12 @@ impl Log {
         }
     }
 
-    /// Returns when everything given to the log before is durable: writes the vote once more, behind it.
+    /// Returns when everything given to the log before is durable.
     pub(crate) async fn barrier(&self) -> io::Result<()> {
-        match self.store.vote() {
-            Some(vote) => self.save_vote_bytes(vote).await,
-            None => Ok(()),
-        }
+        let (done, reached) = oneshot::channel();
+        // A dropped receiver means the caller is gone: nobody is left to tell.
+        self.store.barrier(Box::new(move |result| drop(done.send(result))));
+        reached.await.unwrap_or_else(|_| Err(io::Error::other("the log's writer has stopped")))
     }
 
     async fn save_vote_bytes(&self, vote: Bytes) -> io::Result<()> {

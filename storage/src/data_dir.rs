@@ -1,4 +1,4 @@
-//! A node's data directory: `lock identity peers log/ orders/ snapshots/`, for this user only.
+//! A node's data directory: `lock identity peers log.made log/ orders/ snapshots/`, for this user only.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -11,6 +11,8 @@ use holdfast_inventory::{Incarnation, NodeId, codec};
 use crate::dir_lock::DirLock;
 use crate::durable_file::{DurableFile, sync_dir};
 use crate::identity::IdentityV1;
+use crate::limits::{LOG_FIRST_SEGMENT_BYTES, LOG_SEGMENT_BYTES};
+use crate::log_segment::SegmentBytes;
 use crate::{Disk, DiskId, Identity, LogStore, OpenError, OrderLog, Peers, Roster, Snapshots, Syncer};
 
 const IDENTITY_KIND: u8 = 1;
@@ -109,12 +111,21 @@ impl DataDir {
 
     /// Opens the Raft log; once per process.
     pub fn log(&self) -> Result<LogStore, OpenError> {
-        LogStore::open(&self.path.join("log"), &self.disk, Arc::clone(&self.lock))
+        self.open_log(SegmentBytes { first: LOG_FIRST_SEGMENT_BYTES, most: LOG_SEGMENT_BYTES }, &self.disk)
     }
 
     /// Opens the Raft log with another last step of durability, which a test can make fail.
     pub fn log_with(&self, syncer: Arc<dyn Syncer>) -> Result<LogStore, OpenError> {
-        self.clone().on_disk(Disk { syncer, ..self.disk }).log()
+        self.log_sized(syncer, LOG_FIRST_SEGMENT_BYTES, LOG_SEGMENT_BYTES)
+    }
+
+    /// Opens the Raft log with segments of another size, `first` bytes at first and `most` in the end, which a test makes small.
+    pub fn log_sized(&self, syncer: Arc<dyn Syncer>, first: u64, most: u64) -> Result<LogStore, OpenError> {
+        self.open_log(SegmentBytes { first, most }, &Disk { syncer, ..self.disk.clone() })
+    }
+
+    fn open_log(&self, sizes: SegmentBytes, disk: &Disk) -> Result<LogStore, OpenError> {
+        LogStore::open(&self.path.join("log"), sizes, disk, Arc::clone(&self.lock))
     }
 
     /// Opens the order log; once per process. A damaged one is set aside and comes back empty: see [`OrderLog::was_reset`].
@@ -183,7 +194,7 @@ fn make_dir(path: &Path) -> Result<(), OpenError> {
 
 fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
     let ours = |name: &str| {
-        matches!(name, "lock" | "identity" | "identity.tmp" | "peers" | "peers.tmp" | "lost+found")
+        matches!(name, "lock" | "identity" | "identity.tmp" | "peers" | "peers.tmp" | "log.made" | "log.tmp" | "lost+found")
             || PARTS.contains(&name)
             || name.starts_with("orders.damaged-")
     };

@@ -9,7 +9,7 @@ use std::fs::{DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,6 @@ pub(crate) struct Engine {
     db: sled::Db,
     fault: EngineFault,
     file: File,
-    path: PathBuf,
     syncer: Arc<dyn Syncer>,
 }
 
@@ -46,32 +45,16 @@ impl EngineFault {
 pub(crate) struct Batch {
     inner: sled::Batch,
     bytes: usize,
-    keys: usize,
 }
 
 impl Batch {
     pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) {
         self.bytes += key.len() + value.len();
-        self.keys += 1;
         self.inner.insert(key, value);
-    }
-
-    pub(crate) fn remove(&mut self, key: &[u8]) {
-        self.bytes += key.len();
-        self.keys += 1;
-        self.inner.remove(key);
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    pub(crate) fn keys(&self) -> usize {
-        self.keys
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.keys == 0
     }
 }
 
@@ -92,7 +75,7 @@ impl Engine {
         }
         sync_dir(dir)?;
         let file = File::options().read(true).write(true).open(&path)?;
-        Ok(Self { db, fault, file, path: dir.to_owned(), syncer })
+        Ok(Self { db, fault, file, syncer })
     }
 
     /// Applies a batch: visible to readers at once, durable after [`sync`](Self::sync).
@@ -117,10 +100,6 @@ impl Engine {
 
     pub(crate) fn size_on_disk(&self) -> io::Result<u64> {
         self.db.size_on_disk().map_err(into_io)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     pub(crate) fn fault(&self) -> EngineFault {

@@ -1,8 +1,9 @@
-//! The format on disk, byte for byte: what `tests/fixtures/format-v1.txt` holds is read by this build, and written alike.
+//! The format on disk, byte for byte: what `tests/fixtures/format-v2.txt` holds is read by this build, and written alike.
 //!
-//! A change here is a change of format: it needs a new version, and the old fixture stays.
+//! A change here is a change of format: it needs a new version. Format 1 kept the Raft log in a database; its log is refused.
 
 use std::fmt::Write as _;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,18 +13,39 @@ use holdfast_inventory::{
 };
 
 use crate::durable_file::DurableFile;
-use crate::engine::{Batch, Engine};
 use crate::identity::IdentityV1;
-use crate::log_keys::{Assembler, put_purged, put_record, read_purged, record_key, records_end};
+use crate::log_group::{Edit, Group};
+use crate::log_segment::Segment;
 use crate::pages::{Page, StatusV1, puts_of};
 use crate::peers::MetV1;
 use crate::{ClusterId, DataDir, DataSync, DiskId, LogRecord, OpenMode, Roster};
 
-const FIXTURE: &str = include_str!("../tests/fixtures/format-v1.txt");
+const FIXTURE: &str = include_str!("../tests/fixtures/format-v2.txt");
 
-fn record() -> LogRecord {
-    let payload = (0..4_000_u32).map(|n| n.to_le_bytes()[0]).collect::<Vec<_>>();
-    LogRecord { index: 258, head: Bytes::from_static(b"head"), payload: payload.into() }
+fn record(index: u64) -> LogRecord {
+    LogRecord { index, head: Bytes::from_static(b"head"), payload: vec![index.to_le_bytes()[0]; 300].into() }
+}
+
+/// A segment of two groups in which every kind of record stands.
+fn segment(dir: &Path) -> Vec<u8> {
+    let segment = Segment::make(&dir.join("new"), 1, 0xfeed_beef, 4_096, &DataSync).unwrap();
+    let mut first = Group::default();
+    first.add_edit(Edit::Begin { next: None });
+    first.add_edit(Edit::Vote(Bytes::from_static(b"vote")));
+    (256..260).for_each(|index| first.add_entry(&record(index)));
+    let mut second = Group::default();
+    second.add_edit(Edit::Truncate { next: Some(259) });
+    second.add_edit(Edit::Purge { upto: 257, marker: Bytes::from_static(b"marker") });
+    second.add_edit(Edit::Committed(Bytes::from_static(b"committed")));
+    let mut at = 512;
+    for (group, sequence) in [(first, 1), (second, 2)] {
+        let (bytes, _) = group.seal(segment.salt, sequence);
+        segment.file.write_all_at(&bytes, at).unwrap();
+        at += bytes.len() as u64;
+    }
+    let mut bytes = std::fs::read(&segment.path).unwrap();
+    assert!(bytes.drain(usize::try_from(at).unwrap()..).all(|byte| byte == 0), "the rest is zeros");
+    bytes
 }
 
 fn events() -> Vec<Event> {
@@ -57,9 +79,7 @@ fn met() -> std::collections::BTreeMap<NodeId, MetV1> {
 /// Everything that is written, by name, as this build writes it.
 fn written(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
-    for (key, value) in log_values(&dir.join("engine")) {
-        all.push((format!("log {}", hex(&key)), value));
-    }
+    all.push(("segment".to_owned(), segment(dir)));
     for (key, value) in puts_of(LogIndex(258), Stamp(77), &events()) {
         all.push((format!("orders {}", hex(&key)), value.to_vec()));
     }
@@ -75,17 +95,6 @@ fn written(dir: &Path) -> Vec<(String, Vec<u8>)> {
     writer.chunk(b"second").unwrap();
     all.push(("snapshot".to_owned(), std::fs::read(writer.finish().unwrap().path).unwrap()));
     all
-}
-
-/// A record of two chunks and a purge marker, as they stand in the database.
-fn log_values(dir: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let engine = Engine::open(dir, Arc::new(DataSync)).unwrap();
-    let mut batch = Batch::default();
-    put_record(&mut batch, &record());
-    put_purged(&mut batch, 257, b"marker");
-    engine.apply(batch).unwrap();
-    let all = engine.range(b"A", b"Z").map(Result::unwrap);
-    all.map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -117,20 +126,29 @@ fn this_build_writes_the_committed_bytes() {
 
 #[test]
 fn this_build_reads_the_committed_bytes() {
-    let mut assembler = Assembler::default();
-    let mut records = Vec::new();
     for (name, value) in fixture() {
-        let Some((place, key)) = name.split_once(' ').map(|(place, key)| (place, unhex(key))) else { continue };
-        match (place, key[0]) {
-            ("log", b'L') => records.extend(assembler.push(&key, &value).unwrap()),
-            ("log", _) => assert_eq!(read_purged(&value).unwrap(), (257, Bytes::from_static(b"marker"))),
-            ("orders", b'E') => assert_eq!(Page::read(&key, &value).unwrap().events, events()),
-            ("orders", b'S') => assert_eq!(StatusV1::read(&key, &value).unwrap().status.status, Status::Confirmed),
+        let Some(key) = name.strip_prefix("orders ").map(unhex) else { continue };
+        match key[0] {
+            b'E' => assert_eq!(Page::read(&key, &value).unwrap().events, events()),
+            b'S' => assert_eq!(StatusV1::read(&key, &value).unwrap().status.status, Status::Confirmed),
             _ => assert!(value.is_empty()),
         }
     }
-    assert_eq!(records, [record()]);
-    assert!(record_key(u64::MAX, 0)[..] < records_end()[..]);
+}
+
+#[test]
+fn this_build_reads_the_committed_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = DataDir::open(dir.path(), OpenMode::Create).unwrap();
+    data.start(NodeId(1)).unwrap();
+    let mut segment = fixed("segment");
+    segment.resize(8_192, 0);
+    std::fs::write(dir.path().join("log/0000000001.segment"), segment).unwrap();
+    let log = data.log().unwrap();
+    assert_eq!(log.read(258, 300, usize::MAX).unwrap(), [record(258)]);
+    assert_eq!(log.bounds().purged, Some((257, Bytes::from_static(b"marker"))));
+    assert_eq!(log.bounds().last, Some((258, Bytes::from_static(b"head"))));
+    assert_eq!((log.vote(), log.committed()), (Some(Bytes::from_static(b"vote")), Some(Bytes::from_static(b"committed"))));
 }
 
 #[test]

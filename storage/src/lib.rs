@@ -1,10 +1,10 @@
-//! The Raft log, the order log and snapshot files of a node, on sled and plain files.
+//! The Raft log, the order log and snapshot files of a node, on plain files and sled.
 //!
 //! Promises: a completion that says `Ok` means the bytes survive a power cut; what is read back was checked (version,
 //! checksum, length); after a failed write or sync the store is *poisoned*, every later call fails, nothing is retried. One
 //! that does not return within [`limits::STALL_LIMIT_MS`] has failed too.
-//! Values in sled stay within 4 KiB, one thread writes each database, and each sync is sled's `flush` followed by
-//! `fdatasync` of an own handle: sled's flush alone survives no power cut.
+//! One thread writes each log, and each sync is an `fdatasync`. The order log is in sled, whose values stay within 4 KiB and whose
+//! `flush` survives no power cut without one.
 //!
 //! *Architecture invariant:* only `engine.rs` names `sled`. Nothing here knows Raft's types (heads, votes and entries are
 //! opaque bytes), the network, or a clock. All calls block; an async caller uses a blocking thread, except where a call
@@ -16,7 +16,9 @@
 //! |---|---|
 //! | `data_dir`, `open_error`, `dir_lock`, `copy` | the directory: lock, layout, why it was not opened; one to look at |
 //! | `identity`, `peers`, `durable_file` | who this disk is, whom it met; small files replaced atomically |
-//! | `log_store`, `log_tail`, `log_writer`, `log_recovery`, `log_seen`, `log_keys` | the Raft log: cache, group commit, opening |
+//! | `log_store`, `log_tail`, `log_writer` | the Raft log: its face, recent entries in memory, group commit |
+//! | `log_group`, `log_segment`, `log_image`, `log_appender`, `log_supply` | its bytes, files, what they come to, the writing and making of them |
+//! | `log_recovery`, `log_seen` | opening it: torn end or damage |
 //! | `order_log`, `pages`, `memtable`, `page_writer`, `listing`, `backfill` | history of orders: pages, lists, filling gaps |
 //! | `snapshots`, `snapshot_writer`, `snapshot_reader` | state snapshots as files |
 //! | `engine`, `frame`, `queue` | sled; checked values; plumbing |
@@ -35,10 +37,16 @@ mod frame;
 mod identity;
 pub mod limits;
 mod listing;
-mod log_keys;
+mod log_appender;
+#[cfg(test)]
+mod log_damage_tests;
+mod log_group;
+mod log_image;
 mod log_recovery;
 mod log_seen;
+mod log_segment;
 mod log_store;
+mod log_supply;
 mod log_tail;
 mod log_writer;
 mod memtable;

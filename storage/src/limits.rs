@@ -3,9 +3,6 @@
 /// Longest value in a sled database: larger leaves become blob files, which sled never syncs.
 pub const MAX_VALUE_BYTES: usize = 4096;
 
-/// Bytes of a log record's body in one value; the rest of [`MAX_VALUE_BYTES`] is for framing and headers.
-pub const RECORD_CHUNK_BYTES: usize = 3_900;
-
 /// Longest log record, head and payload: above any entry that a leader may propose.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
 
@@ -21,8 +18,26 @@ pub const LOG_QUEUE_JOBS: usize = 4_096;
 /// Recent log records kept in memory for reading, beyond those not written yet.
 pub const LOG_TAIL_BYTES: usize = 16 << 20;
 
-/// Keys removed in one batch when the log is purged or truncated.
-pub const LOG_REMOVE_KEYS: usize = 1_024;
+/// What a log record counts for beyond its head and payload.
+pub const RECORD_OVERHEAD_BYTES: usize = 64;
+
+/// What a disk writes whole or not at all: groups of the log begin at multiples of it.
+pub const LOG_SECTOR_BYTES: usize = 512;
+
+/// Size of a log's first segment; each next one has twice as much, so that a new node does not wait for zeros.
+pub const LOG_FIRST_SEGMENT_BYTES: u64 = 1 << 20;
+
+/// Size of a segment at most, unless one append is larger.
+pub const LOG_SEGMENT_BYTES: u64 = 64 << 20;
+
+/// Zeros of a new segment that are written in one piece, each piece synced.
+pub const LOG_ZEROS_BYTES: usize = 1 << 20;
+
+/// Purged segments of full size that are kept to be written again; others are removed.
+pub const LOG_SPARE_SEGMENTS: usize = 2;
+
+/// Requests to the thread that makes segments that may wait for it.
+pub const LOG_SUPPLY_REQUESTS: usize = 8;
 
 /// Memory that sled may use for cached pages, per database.
 pub const ENGINE_CACHE_BYTES: u64 = 32 << 20;

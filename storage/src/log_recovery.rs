@@ -1,130 +1,250 @@
-//! Opening the log: every record is read and checked, and the recent ones stay in memory.
+//! Opening the log: every group is read and checked, and the recent entries stay in memory. Only the last group is written again, as it is.
 //!
-//! A log that does not read back whole is never repaired by cutting it: what is missing may have been acknowledged.
+//! What does not read back is either the torn end, of which nobody heard, or damage. It is damage if a group stands behind it, if
+//! the next segment goes on with another sequence, or if the note says that more was acknowledged. A damaged log is never repaired by
+//! cutting it. A torn end is simply written over: the next group begins with the same sector, and no torn piece of the old one
+//! reads as a group, because only a header at a group's own place, under this segment's salt, does.
 
 use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
 
-use bytes::Bytes;
-
-use crate::OpenError;
-use crate::durable_file::DurableFile;
-use crate::engine::{Batch, Engine};
-use crate::frame::{damaged, seal, unseal};
-use crate::log_keys::{Assembler, COMMITTED_KEY, ORIGIN_KEY, PURGED_KEY, VOTE_KEY, end_of, read_purged, record_key, records_end};
+use crate::durable_file::{DurableFile, sync_dir};
+use crate::frame::damaged;
+use crate::limits::{LOG_SECTOR_BYTES, LOG_TAIL_BYTES};
+use crate::log_group::{Edit, GroupHeader};
+use crate::log_image::{LogImage, read_at};
+use crate::log_seen::LogSeen;
+use crate::log_segment::{Segment, SegmentError, number_of, segment_path};
 use crate::log_tail::LogTail;
+use crate::{OpenError, Syncer};
 
 const MADE_KIND: u8 = 3;
 
 /// What was found.
 pub(crate) struct Recovered {
     pub(crate) tail: LogTail,
-    /// Purged records that a crash left: their last index.
-    pub(crate) leftovers: Option<u64>,
+    pub(crate) image: LogImage,
+    pub(crate) position: Position,
+    pub(crate) seen: LogSeen,
+    /// A segment that was made ahead and holds nothing.
+    pub(crate) ready: Option<Segment>,
 }
 
-/// Makes sure that the database is the one that was made here: sled opens a lost or emptied file as a new database without a
-/// word, and a log that begins anew forgets what it acknowledged. Call before [`recover`].
-///
-/// Synced in this order: the mark inside the database, then the file that says that it must be there.
-pub(crate) fn check_origin(engine: &Engine) -> Result<(), OpenError> {
-    let path = engine.path().to_owned();
-    let made = DurableFile::new(path.join("made"), MADE_KIND);
-    let marked = engine.get(ORIGIN_KEY).map_err(OpenError::io(&path))?;
-    if made.read()?.is_some() {
-        return match marked {
-            Some(_) => Ok(()),
-            None => Err(OpenError::LogDamaged { path, reason: "the database was lost, sled would begin a new one".into() }),
-        };
+/// Where the log is written on.
+#[derive(Default)]
+pub(crate) struct Position {
+    /// Where the next group goes in the last segment that holds one.
+    pub(crate) end: u64,
+    /// Of the last group.
+    pub(crate) sequence: u64,
+    pub(crate) is_made: bool,
+    /// The last group: its segment, and from where to where it stands there.
+    last: Option<(Arc<Segment>, u64, u64)>,
+}
+
+/// The file beside the log's directory that says that a log was made: one that is lost or emptied must not begin anew, for it
+/// would have forgotten what it acknowledged.
+pub(crate) fn made_mark(dir: &Path) -> DurableFile {
+    DurableFile::new(dir.with_extension("made"), MADE_KIND)
+}
+
+/// Reads the log in `dir`. What it gives must be synced before anyone is told of it: see [`sync_found`].
+pub(crate) fn recover(dir: &Path) -> Result<Recovered, OpenError> {
+    let is_made = made_mark(dir).read()?.is_some();
+    let numbers = segment_numbers(dir).map_err(OpenError::io(dir))?;
+    let mut scan = Scan { position: Position { end: LOG_SECTOR_BYTES as u64, is_made, ..Position::default() }, ..Scan::default() };
+    if numbers.is_empty() {
+        refuse_lost(dir, is_made)?;
     }
-    let mut batch = Batch::default();
-    batch.put(ORIGIN_KEY, &seal(ORIGIN_KEY, &[]));
-    engine.apply(batch).and_then(|()| engine.sync()).and_then(|()| made.write(&[])).map_err(OpenError::io(path))
+    let mut ready = None;
+    for number in &numbers {
+        let segment = Segment::open(dir, *number).map_err(|error| segment_error(dir, *number, error))?;
+        ready = scan.segment(segment, numbers.last() == Some(number)).map_err(|error| open_error(dir, error))?;
+    }
+    let seen = LogSeen::new(dir);
+    scan.check_end(&seen).map_err(|error| open_error(dir, error))?;
+    let tail = tail_of(&scan.image).map_err(|error| open_error(dir, error))?;
+    Ok(Recovered { tail, image: scan.image, position: scan.position, seen, ready })
 }
 
-/// Reads the log; `InvalidData` if it is damaged.
-pub(crate) fn recover(engine: &Engine) -> io::Result<Recovered> {
-    let mut tail = LogTail::new(read_mark(engine, VOTE_KEY)?, read_mark(engine, COMMITTED_KEY)?);
-    let mut from = record_key(0, 0).to_vec();
-    let mut leftovers = None;
-    if let Some(value) = engine.get(PURGED_KEY)? {
-        let (upto, marker) = read_purged(&value)?;
+/// Makes durable what [`recover`] found. A process that was killed, or left after a failed sync, may have left one group that was
+/// written and not synced. Its bytes are written again: after a failed sync the kernel takes pages for clean that the disk never got.
+pub(crate) fn sync_found(dir: &Path, position: &Position, image: &LogImage, syncer: &dyn Syncer) -> io::Result<()> {
+    if let Some((segment, from, to)) = &position.last {
+        let mut bytes = vec![0; usize::try_from(to - from).map_err(io::Error::other)?];
+        segment.file.read_exact_at(&mut bytes, *from)?;
+        segment.file.write_all_at(&bytes, *from)?;
+        syncer.sync(&segment.file)?;
+    }
+    let done = position.last.as_ref().map(|(segment, ..)| segment.number);
+    match image.segments.back() {
+        Some(last) if Some(last.number) != done => syncer.sync(&last.file).and_then(|()| sync_dir(dir)),
+        Some(_) => sync_dir(dir),
+        None => Ok(()),
+    }
+}
+
+fn segment_numbers(dir: &Path) -> io::Result<Vec<u32>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut numbers = Vec::new();
+    for entry in entries {
+        numbers.extend(number_of(&entry?.path()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Refuses a directory without segments if there was a log in it.
+fn refuse_lost(dir: &Path, is_made: bool) -> Result<(), OpenError> {
+    let old = dir.join("db");
+    if old.exists() {
+        return Err(OpenError::Version { path: old, version: 1 });
+    }
+    if is_made {
+        return Err(OpenError::LogDamaged { path: dir.to_owned(), reason: "its segments are gone".into() });
+    }
+    Ok(())
+}
+
+/// How far the segments were read.
+#[derive(Default)]
+struct Scan {
+    image: LogImage,
+    position: Position,
+    /// Of the segment that was read last, 0 before the first.
+    last_number: u32,
+}
+
+impl Scan {
+    /// Reads the next segment; gives it back if it holds nothing, which only the last one may.
+    fn segment(&mut self, segment: Segment, is_last: bool) -> io::Result<Option<Segment>> {
+        let is_first = self.last_number == 0;
+        if !is_first && segment.number != self.last_number + 1 {
+            return Err(damaged(&format!("segment {} is missing", self.last_number + 1)));
+        }
+        self.last_number = segment.number;
+        let bytes = read_whole(&segment)?;
+        let holds_one = self.group_at(&bytes, LOG_SECTOR_BYTES, &segment)?.is_some();
+        if !holds_one {
+            return self.without_group(segment, &bytes, is_first, is_last);
+        }
+        let segment = Arc::new(segment);
+        self.image.segments.push_back(Arc::clone(&segment));
+        let mut at = LOG_SECTOR_BYTES;
+        while let Some((header, edits)) = self.group_at(&bytes, at, &segment)? {
+            for edit in edits {
+                self.image.apply(edit, segment.number, u32::try_from(at).map_err(io::Error::other)?)?;
+            }
+            self.position.sequence = header.sequence;
+            let end = at + header.padded_bytes();
+            self.position.last = Some((Arc::clone(&segment), at as u64, end as u64));
+            at = end;
+        }
+        self.refuse_groups_behind(&bytes, at, &segment)?;
+        self.position.end = at as u64;
+        Ok(None)
+    }
+
+    fn without_group(&mut self, segment: Segment, bytes: &[u8], is_first: bool, is_last: bool) -> io::Result<Option<Segment>> {
+        self.refuse_groups_behind(bytes, LOG_SECTOR_BYTES, &segment)?;
+        if !is_last || (is_first && segment.number != 1) {
+            return Err(damaged(&format!("segment {} holds nothing", segment.number)));
+        }
+        // A torn group whose header is there must be written over at its own place: elsewhere its sequence would be used twice.
+        let is_torn = bytes.get(LOG_SECTOR_BYTES..).is_some_and(|rest| GroupHeader::read(rest, segment.salt).is_some());
+        if is_first || is_torn {
+            self.image.segments.push_back(Arc::new(segment));
+            self.position.end = LOG_SECTOR_BYTES as u64;
+            return Ok(None);
+        }
+        Ok(Some(segment))
+    }
+
+    /// The group at a place; none if there is no whole one.
+    fn group_at(&self, bytes: &[u8], at: usize, segment: &Segment) -> io::Result<Option<(GroupHeader, Vec<Edit>)>> {
+        let Some(bytes) = bytes.get(at..) else { return Ok(None) };
+        let Some(header) = GroupHeader::read(bytes, segment.salt) else { return Ok(None) };
+        if self.position.sequence > 0 && header.sequence != self.position.sequence + 1 {
+            return Err(damaged(&format!("group {} follows on {}", header.sequence, self.position.sequence)));
+        }
+        Ok(header.read_body(bytes).transpose()?.map(|edits| (header, edits)))
+    }
+
+    /// A group's header behind `at` was written after the group at `at` was synced: then that one is damaged and not torn. Old bytes
+    /// of a segment that is used again pass for a header once in 2^32 sectors, and hardly ever with a sequence that could stand there.
+    fn refuse_groups_behind(&self, bytes: &[u8], at: usize, segment: &Segment) -> io::Result<()> {
+        let behind = (at + LOG_SECTOR_BYTES..bytes.len()).step_by(LOG_SECTOR_BYTES);
+        for later in behind {
+            let Some(header) = GroupHeader::read(&bytes[later..], segment.salt) else { continue };
+            let most = (later - at) / LOG_SECTOR_BYTES;
+            let follows = header.sequence.checked_sub(self.position.sequence + 2).is_some_and(|beyond| beyond < most as u64);
+            if follows || self.position.sequence == 0 {
+                let reason = format!("segment {} does not read back at {at}, before group {}", segment.number, header.sequence);
+                return Err(damaged(&reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_end(&self, seen: &LogSeen) -> io::Result<()> {
+        let (last, seen) = (self.position.sequence, seen.last());
+        if last < seen {
+            return Err(damaged(&format!("it ends with group {last}, but had reached {seen}")));
+        }
+        self.image.check_whole()
+    }
+}
+
+fn read_whole(segment: &Segment) -> io::Result<Vec<u8>> {
+    let length = segment.file.metadata()?.len();
+    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    segment.file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+fn tail_of(image: &LogImage) -> io::Result<LogTail> {
+    let mut tail = LogTail::new(image.vote.clone(), image.committed.clone());
+    if let Some((upto, marker)) = image.purged.clone() {
         tail.purge(upto, marker);
-        from = end_of(upto);
-        leftovers = engine.range(&record_key(0, 0), &from).next().transpose()?.map(|_| upto);
     }
-    read_records(engine, &from, &mut tail)?;
-    Ok(Recovered { tail, leftovers })
+    let mut bytes = 0;
+    let recent = image.entries().rev().take_while(|(_, place)| {
+        let is_first = bytes == 0;
+        bytes += place.record_bytes();
+        is_first || bytes <= LOG_TAIL_BYTES
+    });
+    let older = image.entries().len() - recent.count();
+    for (at, (index, place)) in image.entries().enumerate() {
+        if at < older {
+            tail.pass(index, place.record_bytes());
+        } else if let Some((segment, place)) = image.find(index) {
+            tail.push(read_at(&segment, place, index)?);
+            tail.mark_written(tail.generation(), index);
+        }
+    }
+    Ok(tail)
 }
 
-fn read_records(engine: &Engine, from: &[u8], tail: &mut LogTail) -> io::Result<()> {
-    let mut assembler = Assembler::default();
-    for item in engine.range(from, &records_end()) {
-        let (key, value) = item?;
-        let Some(record) = assembler.push(&key, &value)? else { continue };
-        // A log that was never purged begins with entry 0, or with 1 for those who count from there.
-        let fits = tail.next_index().map_or(record.index <= 1, |next| record.index == next);
-        if !fits {
-            return Err(damaged(&format!("the record before {} is missing", record.index)));
+fn segment_error(dir: &Path, number: u32, error: SegmentError) -> OpenError {
+    match error {
+        SegmentError::Io(error) => open_error(dir, error),
+        SegmentError::Version(version) => {
+            OpenError::Version { path: segment_path(dir, number), version: u8::try_from(version).unwrap_or(u8::MAX) }
         }
-        let index = record.index;
-        tail.push(record);
-        tail.mark_written(tail.generation(), index);
     }
-    if assembler.is_inside() { Err(damaged("the last record is not complete")) } else { Ok(()) }
 }
 
-fn read_mark(engine: &Engine, key: &[u8]) -> io::Result<Option<Bytes>> {
-    let Some(value) = engine.get(key)? else { return Ok(None) };
-    unseal(key, &value).map(|body| Some(Bytes::copy_from_slice(body)))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::log_keys::put_record;
-    use crate::{DataSync, LogRecord};
-
-    fn engine(dir: &Path, indices: impl Iterator<Item = u64>) -> Engine {
-        let engine = Engine::open(&dir.join("log"), Arc::new(DataSync)).unwrap();
-        let mut batch = Batch::default();
-        for index in indices {
-            put_record(&mut batch, &LogRecord { index, head: Bytes::from_static(b"t"), payload: vec![7; 5_000].into() });
+fn open_error(dir: &Path, error: io::Error) -> OpenError {
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+            OpenError::LogDamaged { path: dir.to_owned(), reason: error.to_string() }
         }
-        engine.apply(batch).unwrap();
-        engine
-    }
-
-    fn remove(engine: &Engine, index: u64, chunk: u16) {
-        let mut batch = Batch::default();
-        batch.remove(&record_key(index, chunk));
-        engine.apply(batch).unwrap();
-    }
-
-    #[test]
-    fn a_whole_log_is_recovered() {
-        let dir = tempfile::tempdir().unwrap();
-        let found = recover(&engine(dir.path(), 0..10)).unwrap();
-        assert_eq!(found.tail.bounds().last, Some((9, Bytes::from_static(b"t"))));
-    }
-
-    #[test]
-    fn a_missing_chunk_is_damage_wherever_it_is() {
-        for (index, chunk) in [(0, 0), (0, 1), (5, 0), (5, 1), (9, 1)] {
-            let dir = tempfile::tempdir().unwrap();
-            let engine = engine(dir.path(), 0..10);
-            remove(&engine, index, chunk);
-            assert!(recover(&engine).is_err(), "record {index}, chunk {chunk}");
-        }
-    }
-
-    #[test]
-    fn a_missing_record_is_damage() {
-        for indices in [vec![2, 3], vec![0, 1, 3]] {
-            let dir = tempfile::tempdir().unwrap();
-            assert!(recover(&engine(dir.path(), indices.into_iter())).is_err());
-        }
+        _ => OpenError::Io { path: dir.to_owned(), source: error },
     }
 }

@@ -1,59 +1,48 @@
-//! How far the log had reached, beside the database: finds a log that lost acknowledged records without a word.
+//! How far the log was acknowledged, beside it: tells a torn end, which nobody heard of, from a damaged one.
 //!
-//! sled answers a flipped bit or a torn file by going back to the last good place, which is right for what was never synced and
-//! wrong for the rest. So after each sync the writer notes the last index in a file of its own. The note itself is not synced:
-//! it may lag behind, never run ahead. Before records are cut off on purpose it is lowered and synced, so that no crash leaves
-//! it above the log.
+//! After each sync the writer notes the sequence of the group in a file of its own. The note itself is not synced, so it costs
+//! no more than a copy into the page cache: it may lag behind after a power cut, and never runs ahead.
 //!
-//! Layout: index + 1 (u64 LE, 0 for none), CRC-32 of it (u32 LE). A note that does not read back says nothing.
+//! Layout: sequence (u64 LE), CRC-32 of it (u32 LE). A note that does not read back says nothing.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const NOTE_BYTES: usize = 12;
 
 /// The note of a log.
 pub(crate) struct LogSeen {
-    file: File,
+    path: PathBuf,
+    file: Option<File>,
 }
 
 impl LogSeen {
-    pub(crate) fn open(dir: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(dir.join("seen"))?;
-        Ok(Self { file })
+    /// The note in `dir`; touches nothing.
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self { path: dir.join("seen"), file: None }
     }
 
-    /// The last index noted.
-    pub(crate) fn last(&self) -> Option<u64> {
+    /// The last sequence noted, 0 if none.
+    pub(crate) fn last(&self) -> u64 {
+        let Ok(note) = std::fs::read(&self.path) else { return 0 };
+        let Some((sequence, checksum)) = note.split_first_chunk::<8>() else { return 0 };
+        if *checksum == crc32fast::hash(sequence).to_le_bytes() { u64::from_le_bytes(*sequence) } else { 0 }
+    }
+
+    /// Notes that the group of `sequence` is durable; only after its sync.
+    pub(crate) fn raise(&mut self, sequence: u64) -> io::Result<()> {
+        let sequence = sequence.to_le_bytes();
         let mut note = [0; NOTE_BYTES];
-        self.file.read_exact_at(&mut note, 0).ok()?;
-        let [i0, i1, i2, i3, i4, i5, i6, i7, c0, c1, c2, c3] = note;
-        let index = [i0, i1, i2, i3, i4, i5, i6, i7];
-        let is_whole = crc32fast::hash(&index) == u32::from_le_bytes([c0, c1, c2, c3]);
-        u64::from_le_bytes(index).checked_sub(1).filter(|_| is_whole)
-    }
-
-    /// Notes that records up to `index` are durable; only after their sync.
-    pub(crate) fn raise(&self, index: u64) -> io::Result<()> {
-        self.write(Some(index))
-    }
-
-    /// Notes, durably, that records after `index` are about to be cut off.
-    pub(crate) fn lower(&self, index: Option<u64>) -> io::Result<()> {
-        if self.last() <= index {
-            return Ok(());
-        }
-        self.write(index)?;
-        self.file.sync_data()
-    }
-
-    fn write(&self, index: Option<u64>) -> io::Result<()> {
-        let next = index.map_or(0, |index| index.saturating_add(1)).to_le_bytes();
-        let mut note = [0; NOTE_BYTES];
-        note[..8].copy_from_slice(&next);
-        note[8..].copy_from_slice(&crc32fast::hash(&next).to_le_bytes());
-        self.file.write_all_at(&note, 0)
+        note[..8].copy_from_slice(&sequence);
+        note[8..].copy_from_slice(&crc32fast::hash(&sequence).to_le_bytes());
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&self.path)?,
+        };
+        file.write_all_at(&note, 0)?;
+        self.file = Some(file);
+        Ok(())
     }
 }

@@ -8,15 +8,14 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 
 use crate::dir_lock::DirLock;
-use crate::engine::Engine;
 use crate::frame::damaged;
-use crate::limits::{LOG_QUEUE_BYTES, LOG_QUEUE_JOBS, MAX_MARK_BYTES, MAX_RECORD_BYTES};
-use crate::log_keys::{Assembler, record_bytes, record_key};
-use crate::log_recovery::{Recovered, check_origin, recover};
-use crate::log_seen::LogSeen;
-use crate::log_writer::{Job, LogCore, run_to_the_end};
+use crate::limits::{MAX_MARK_BYTES, MAX_RECORD_BYTES};
+use crate::log_image::read_at;
+use crate::log_recovery::{Recovered, recover, sync_found};
+use crate::log_segment::SegmentBytes;
+use crate::log_tail::record_bytes;
+use crate::log_writer::{Job, LogCore, LogFiles, Resume, run_to_the_end};
 use crate::poison::Poison;
-use crate::queue::BoundedQueue;
 use crate::watchdog::Watchdog;
 use crate::{Disk, OpenError};
 
@@ -57,25 +56,20 @@ struct Handle {
 }
 
 impl LogStore {
-    pub(crate) fn open(dir: &Path, disk: &Disk, lock: Arc<DirLock>) -> Result<Self, OpenError> {
-        let engine = Engine::open(dir, Arc::clone(&disk.syncer)).map_err(|error| open_error(dir, error))?;
-        check_origin(&engine)?;
-        let Recovered { tail, leftovers } = recover(&engine).map_err(|error| open_error(dir, error))?;
-        let seen = LogSeen::open(dir).map_err(OpenError::io(dir))?;
-        let bounds = tail.bounds();
-        let last = bounds.last.as_ref().or(bounds.purged.as_ref()).map(|(index, _)| *index);
-        if last < seen.last() {
-            let reason = format!("it ends at {last:?}, but had reached {:?}", seen.last());
-            return Err(OpenError::LogDamaged { path: dir.to_owned(), reason });
-        }
-        let (poison, fault) = (Arc::new(Poison::default()), engine.fault());
-        let watchdog = Watchdog::start(disk.stall_limit, &poison, move || fault.check()).map_err(OpenError::io(dir))?;
-        let queue = BoundedQueue::new(LOG_QUEUE_BYTES, LOG_QUEUE_JOBS);
-        let core = Arc::new(LogCore { engine, queue, poison, watchdog, seen, tail: Mutex::new(tail), _lock: lock });
+    /// Reads the log in `dir`; but for the last group, which is written again as it is, nothing is changed there before the first call
+    /// that does.
+    pub(crate) fn open(dir: &Path, sizes: SegmentBytes, disk: &Disk, lock: Arc<DirLock>) -> Result<Self, OpenError> {
+        let Recovered { tail, image, position, seen, ready } = recover(dir)?;
+        sync_found(dir, &position, &image, &*disk.syncer).map_err(OpenError::io(dir))?;
+        let poison = Arc::new(Poison::default());
+        let watchdog = Watchdog::start(disk.stall_limit, &poison, || Ok(())).map_err(OpenError::io(dir))?;
+        let files = LogFiles { dir: dir.to_owned(), segment_bytes: sizes, syncer: Arc::clone(&disk.syncer), poison, watchdog };
+        let core = Arc::new(LogCore::new(files, tail, image, lock));
         let shared = Arc::clone(&core);
+        let resume = Resume { position, seen, ready };
         let writer = std::thread::Builder::new()
             .name("log-writer".into())
-            .spawn(move || run_to_the_end(&shared, leftovers))
+            .spawn(move || run_to_the_end(&shared, resume))
             .map_err(OpenError::io(dir))?;
         Ok(Self { handle: Arc::new(Handle { core, order: Mutex::new(()), writer: Some(writer) }) })
     }
@@ -90,16 +84,17 @@ impl LogStore {
             return done(Err(error));
         }
         let bytes = records.iter().map(record_bytes).sum();
-        let generation = {
+        let (generation, committed) = {
             let mut tail = core.tail();
+            let committed = tail.take_new_committed();
             records.iter().cloned().for_each(|record| tail.push(record));
-            tail.generation()
+            (tail.generation(), committed)
         };
-        self.queue(bytes, Job::Append { records, generation, done });
+        self.queue(bytes, Job::Append { records, generation, committed, done });
     }
 
     /// Forgets every record after `last_kept` (all that are not purged, if none). In order with appends; durable before any
-    /// later append is. Blocks on the database if the record at `last_kept` is no longer in memory.
+    /// later append is. Blocks on the disk if the record at `last_kept` is no longer in memory.
     pub fn truncate_after(&self, last_kept: Option<u64>) -> io::Result<()> {
         let core = &self.handle.core;
         let _order = self.handle.order.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +105,7 @@ impl LogStore {
             return Ok(());
         }
         let purged = bounds.purged.map(|(index, _)| index);
-        if last_kept < purged {
+        if last_kept.is_some() && last_kept < purged {
             return Err(invalid("records that are purged cannot be kept or removed"));
         }
         let kept = match last_kept.filter(|keep| Some(*keep) != purged) {
@@ -151,6 +146,16 @@ impl LogStore {
         self.queue(0, Job::Vote { vote, done });
     }
 
+    /// Calls `done` once everything given to the log before is durable, or has failed.
+    pub fn barrier(&self, done: Completion) {
+        let core = &self.handle.core;
+        let _order = self.handle.order.lock().unwrap_or_else(PoisonError::into_inner);
+        match core.poison.check() {
+            Ok(()) => self.queue(0, Job::Barrier { done }),
+            Err(error) => done(Err(error)),
+        }
+    }
+
     /// Replaces the committed mark: readable at once, written with the next append and no sync of its own.
     pub fn save_committed(&self, committed: Bytes) {
         let mut tail = self.handle.core.tail();
@@ -174,7 +179,7 @@ impl LogStore {
     }
 
     /// Records `start..end` as far as they are present from `start` on, and while their bytes stay within `max_bytes`;
-    /// at least one if `start` is present. Recent ones come from memory; older ones block on the database.
+    /// at least one if `start` is present. Recent ones come from memory; older ones block on the disk.
     pub fn read(&self, start: u64, end: u64, max_bytes: usize) -> io::Result<Vec<LogRecord>> {
         loop {
             let (generation, end) = {
@@ -215,7 +220,7 @@ impl LogStore {
 
     /// Bytes on disk, for the gauge.
     pub fn size_on_disk(&self) -> io::Result<u64> {
-        self.handle.core.engine.size_on_disk()
+        std::fs::read_dir(&self.handle.core.dir)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
     }
 
     /// Bytes of the records that are not purged, to within a mebibyte.
@@ -248,22 +253,18 @@ impl LogStore {
     }
 
     fn read_stored(&self, start: u64, end: u64, max_bytes: usize) -> io::Result<Vec<LogRecord>> {
-        let mut records: Vec<LogRecord> = Vec::new();
-        let mut assembler = Assembler::default();
+        let mut records = Vec::new();
         let mut bytes = 0;
-        for item in self.handle.core.engine.range(&record_key(start, 0), &record_key(end, 0)) {
-            let (key, value) = item?;
-            let Some(record) = assembler.push(&key, &value)? else { continue };
-            bytes += record_bytes(&record);
+        for index in start..end {
+            let found = self.handle.core.image().find(index);
+            let (segment, place) = found.ok_or_else(|| damaged("a record is missing in the middle of the log"))?;
+            bytes += place.record_bytes();
             if !records.is_empty() && bytes > max_bytes {
-                return Ok(records);
-            }
-            if record.index != start + records.len() as u64 {
                 break;
             }
-            records.push(record);
+            records.push(read_at(&segment, place, index)?);
         }
-        if records.is_empty() { Err(damaged("a record is missing in the middle of the log")) } else { Ok(records) }
+        Ok(records)
     }
 
     /// Queues a job; its completion hears an error if the writer is gone.
@@ -292,13 +293,4 @@ impl Drop for Handle {
 
 fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
-}
-
-fn open_error(dir: &Path, error: io::Error) -> OpenError {
-    match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-            OpenError::LogDamaged { path: dir.to_owned(), reason: error.to_string() }
-        }
-        _ => OpenError::Io { path: dir.to_owned(), source: error },
-    }
 }

@@ -4,9 +4,13 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::limits::{LOG_MARK_BYTES, LOG_TAIL_BYTES};
-use crate::log_keys::record_bytes;
+use crate::limits::{LOG_MARK_BYTES, LOG_TAIL_BYTES, RECORD_OVERHEAD_BYTES};
 use crate::{LogBounds, LogRecord};
+
+/// What a record takes in memory and, nearly, on disk.
+pub(crate) fn record_bytes(record: &LogRecord) -> usize {
+    record.head.len() + record.payload.len() + RECORD_OVERHEAD_BYTES
+}
 
 /// The log as its readers see it.
 #[derive(Default)]
@@ -14,7 +18,7 @@ pub(crate) struct LogTail {
     /// Contiguous, up to the last record; unwritten ones are always here.
     records: VecDeque<LogRecord>,
     bytes: usize,
-    /// Last record that the database has; records up to it may leave memory.
+    /// Last record that is on disk; records up to it may leave memory.
     written: Option<u64>,
     /// Grows with each truncation: a writer's news about records from before it are void.
     generation: u64,
@@ -25,7 +29,7 @@ pub(crate) struct LogTail {
     purged_bytes: u64,
     pub(crate) vote: Option<Bytes>,
     pub(crate) committed: Option<Bytes>,
-    /// Whether the committed mark was not written yet.
+    /// Whether the committed mark was not given to the writer yet.
     pub(crate) committed_is_new: bool,
 }
 
@@ -36,6 +40,11 @@ impl LogTail {
 
     pub(crate) fn bounds(&self) -> &LogBounds {
         &self.bounds
+    }
+
+    /// The committed mark, if it was not taken since it was saved.
+    pub(crate) fn take_new_committed(&mut self) -> Option<Bytes> {
+        std::mem::take(&mut self.committed_is_new).then(|| self.committed.clone()).flatten()
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -50,16 +59,21 @@ impl LogTail {
 
     pub(crate) fn push(&mut self, record: LogRecord) {
         let bytes = record_bytes(&record);
-        self.total_bytes += bytes as u64;
-        if self.marks.back().is_none_or(|(_, total)| self.total_bytes - total >= LOG_MARK_BYTES) {
-            self.marks.push_back((record.index, self.total_bytes));
-        }
+        self.pass(record.index, bytes);
         self.bytes += bytes;
         self.bounds.last = Some((record.index, record.head.clone()));
         self.records.push_back(record);
     }
 
-    /// Hears that the database has every record up to `index` of that generation.
+    /// Counts a record that is on disk and not taken into memory.
+    pub(crate) fn pass(&mut self, index: u64, bytes: usize) {
+        self.total_bytes += bytes as u64;
+        if self.marks.back().is_none_or(|(_, total)| self.total_bytes - total >= LOG_MARK_BYTES) {
+            self.marks.push_back((index, self.total_bytes));
+        }
+    }
+
+    /// Hears that the disk has every record up to `index` of that generation.
     pub(crate) fn mark_written(&mut self, generation: u64, index: u64) {
         if generation == self.generation {
             self.written = Some(index);

@@ -1,114 +1,167 @@
 //! The one thread that writes the log: what gathered while it synced becomes the next group, one sync for all of it.
 //!
-//! Order of a group: its jobs in the order they came, applied in batches; one flush and sync; then every completion. So a
-//! completion's `Ok` says that its job and all before it are durable. Removals of purged records come between groups,
-//! after client traffic, and have no sync of their own: the marker before them is enough.
+//! Order of a group: its jobs in the order they came, in one write; one sync; then every completion. So a completion's `Ok`
+//! says that its job and all before it are durable. Truncations and purges are records like any other: nothing is rewritten,
+//! and segments whose entries are all purged leave once the purge is durable.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
 use crate::dir_lock::DirLock;
-use crate::engine::{Batch, Engine};
-use crate::frame::seal;
-use crate::limits::{LOG_BATCH_BYTES, LOG_REMOVE_KEYS};
-use crate::log_keys::{COMMITTED_KEY, VOTE_KEY, end_of, put_purged, put_record, record_key, records_end};
+use crate::limits::{LOG_BATCH_BYTES, LOG_QUEUE_BYTES, LOG_QUEUE_JOBS};
+use crate::log_appender::Appender;
+use crate::log_group::{Edit, Group};
+use crate::log_image::LogImage;
+use crate::log_recovery::Position;
 use crate::log_seen::LogSeen;
+use crate::log_segment::{Segment, SegmentBytes};
+use crate::log_supply::supply;
 use crate::log_tail::LogTail;
 use crate::poison::Poison;
 use crate::queue::{BoundedQueue, Drained};
 use crate::watchdog::Watchdog;
-use crate::{Completion, LogRecord};
+use crate::{Completion, LogRecord, Syncer};
 
 /// One thing to write.
 pub(crate) enum Job {
-    Append { records: Vec<LogRecord>, generation: u64, done: Completion },
-    Truncate { last_kept: Option<u64> },
-    Purge { upto: u64, marker: Bytes },
-    Vote { vote: Bytes, done: Completion },
+    /// The committed mark was new when these were queued: every entry up to it is before them in the queue, or among them.
+    Append {
+        records: Vec<LogRecord>,
+        generation: u64,
+        committed: Option<Bytes>,
+        done: Completion,
+    },
+    Truncate {
+        last_kept: Option<u64>,
+    },
+    Purge {
+        upto: u64,
+        marker: Bytes,
+    },
+    Vote {
+        vote: Bytes,
+        done: Completion,
+    },
+    /// Nothing but the news that all before it is durable.
+    Barrier {
+        done: Completion,
+    },
 }
 
-/// What the log's handles and its writer share.
+/// What the log's handles and its threads share. No one holds both locks.
 pub(crate) struct LogCore {
-    pub(crate) engine: Engine,
+    pub(crate) dir: PathBuf,
+    pub(crate) segment_bytes: SegmentBytes,
+    pub(crate) syncer: Arc<dyn Syncer>,
     pub(crate) queue: BoundedQueue<Job>,
     pub(crate) poison: Arc<Poison>,
-    pub(crate) watchdog: Watchdog,
-    pub(crate) seen: LogSeen,
-    pub(crate) tail: Mutex<LogTail>,
-    pub(crate) _lock: Arc<DirLock>,
+    watchdog: Watchdog,
+    tail: Mutex<LogTail>,
+    image: Mutex<LogImage>,
+    _lock: Arc<DirLock>,
 }
 
 impl LogCore {
+    pub(crate) fn new(files: LogFiles, tail: LogTail, image: LogImage, lock: Arc<DirLock>) -> Self {
+        let LogFiles { dir, segment_bytes, syncer, poison, watchdog } = files;
+        let queue = BoundedQueue::new(LOG_QUEUE_BYTES, LOG_QUEUE_JOBS);
+        let (tail, image) = (Mutex::new(tail), Mutex::new(image));
+        Self { dir, segment_bytes, syncer, queue, poison, watchdog, tail, image, _lock: lock }
+    }
+
+    /// What readers see.
     pub(crate) fn tail(&self) -> MutexGuard<'_, LogTail> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// What is on disk.
+    pub(crate) fn image(&self) -> MutexGuard<'_, LogImage> {
+        self.image.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Runs until the queue is closed and empty. A panic of sled poisons the log: nobody waits for a writer that is gone.
-pub(crate) fn run_to_the_end(core: &LogCore, leftovers: Option<u64>) {
-    if catch_unwind(AssertUnwindSafe(|| run(core, leftovers))).is_err() {
-        core.poison.raise("the Raft log's writer stopped", &io::Error::other("it panicked"));
-        core.queue.close();
-        while let Drained::Items(jobs) = core.queue.drain(LOG_BATCH_BYTES, false) {
-            for job in jobs {
-                if let Job::Append { done, .. } | Job::Vote { done, .. } = job {
-                    done(core.poison.check());
-                }
+/// Where a log is and how it is written.
+pub(crate) struct LogFiles {
+    pub(crate) dir: PathBuf,
+    pub(crate) segment_bytes: SegmentBytes,
+    pub(crate) syncer: Arc<dyn Syncer>,
+    pub(crate) poison: Arc<Poison>,
+    pub(crate) watchdog: Watchdog,
+}
+
+/// Where writing goes on after recovery.
+pub(crate) struct Resume {
+    pub(crate) position: Position,
+    pub(crate) seen: LogSeen,
+    /// A segment that was made ahead.
+    pub(crate) ready: Option<Segment>,
+}
+
+/// Runs until the queue is closed and empty. A panic poisons the log: nobody waits for a writer that is gone.
+pub(crate) fn run_to_the_end(core: &LogCore, resume: Resume) {
+    let error = match catch_unwind(AssertUnwindSafe(|| run(core, resume))) {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        Err(_) => io::Error::other("it panicked"),
+    };
+    core.poison.raise("the Raft log's writer stopped", &error);
+    core.queue.close();
+    while let Drained::Items(jobs) = core.queue.drain(LOG_BATCH_BYTES, false) {
+        for job in jobs {
+            if let Job::Append { done, .. } | Job::Vote { done, .. } | Job::Barrier { done } = job {
+                done(core.poison.check());
             }
         }
     }
 }
 
-fn run(core: &LogCore, leftovers: Option<u64>) {
-    let mut writer = Writer { core, purging: leftovers.map(|upto| (0, upto)), group: Group::default() };
-    loop {
-        match core.queue.drain(LOG_BATCH_BYTES, writer.purging.is_none()) {
-            Drained::Items(jobs) => writer.write(jobs),
-            Drained::Idle => {}
-            Drained::Closed => break,
+fn run(core: &LogCore, resume: Resume) -> io::Result<()> {
+    let (supply, work) = supply(resume.ready);
+    std::thread::scope(|scope| {
+        std::thread::Builder::new().name("log-segments".into()).spawn_scoped(scope, || {
+            if let Err(error) = work.run(&core.dir, core.segment_bytes.most, &*core.syncer) {
+                core.poison.raise("the Raft log's segments could not be made or removed", &error);
+            }
+        })?;
+        let appender = Appender::new(core, supply, &resume.position, resume.seen)?;
+        let mut writer = Writer { core, appender, group: Group::default(), written: None, waiting: Vec::new() };
+        while let Drained::Items(jobs) = core.queue.drain(LOG_BATCH_BYTES, true) {
+            writer.write(jobs);
         }
-        writer.purge_some();
-    }
-    writer.finish();
+        writer.finish();
+        Ok(())
+    })
 }
 
 struct Writer<'a> {
     core: &'a LogCore,
-    /// Records that are purged but not removed yet: from, up to.
-    purging: Option<(u64, u64)>,
+    appender: Appender<'a>,
     group: Group,
-}
-
-/// Jobs that one sync will cover.
-#[derive(Default)]
-struct Group {
-    batch: Batch,
-    waiting: Vec<Completion>,
+    /// Generation and index of the group's last entry.
     written: Option<(u64, u64)>,
+    /// Who is told after the sync.
+    waiting: Vec<Completion>,
 }
 
 impl Writer<'_> {
     fn write(&mut self, jobs: Vec<Job>) {
-        let watched = self.core.watchdog.watch();
-        let result = self.core.poison.check().and_then(|()| self.take_all(jobs)).and_then(|()| self.commit());
-        drop(watched);
+        let result = self.take_all(jobs).and_then(|()| self.flush());
         if let Err(error) = &result {
-            // sled and the kernel may have lost what they were given: never try the sync again.
+            // The kernel may have lost what it was given: never try the sync again.
             self.core.poison.raise("the Raft log could not be written", error);
-            self.group.batch = Batch::default();
-            self.purging = None;
         }
-        for done in self.group.waiting.drain(..) {
+        for done in self.waiting.drain(..) {
             done(result.as_ref().copied().map_err(copy_of));
         }
     }
 
     /// Takes every job, also after a failure, so that each completion is heard.
     fn take_all(&mut self, jobs: Vec<Job>) -> io::Result<()> {
-        let mut result = Ok(());
+        let mut result = self.core.poison.check();
         for job in jobs {
             let taken = self.take(job, result.is_ok());
             result = result.and(taken);
@@ -118,127 +171,69 @@ impl Writer<'_> {
 
     fn take(&mut self, job: Job, is_writing: bool) -> io::Result<()> {
         match job {
-            Job::Append { records, generation, done } => {
-                self.group.waiting.push(done);
-                if !is_writing {
-                    return Ok(());
-                }
-                self.group.written = records.last().map(|record| (generation, record.index));
-                for record in &records {
-                    put_record(&mut self.group.batch, record);
-                    self.apply_if_large()?;
-                }
+            Job::Append { records, generation, committed, done } => {
+                self.waiting.push(done);
+                if is_writing { self.add(&records, generation, committed) } else { Ok(()) }
+            }
+            Job::Barrier { done } => {
+                self.waiting.push(done);
                 Ok(())
             }
             Job::Vote { vote, done } => {
-                self.group.waiting.push(done);
-                self.group.batch.put(VOTE_KEY, &seal(VOTE_KEY, &[&vote]));
+                self.waiting.push(done);
+                self.group.add_edit(Edit::Vote(vote));
                 Ok(())
             }
-            Job::Truncate { last_kept } if is_writing => self.truncate(last_kept),
-            Job::Purge { upto, marker } if is_writing => {
-                put_purged(&mut self.group.batch, upto, &marker);
-                let from = self.purging.map_or(0, |(from, _)| from);
-                self.purging = Some((from, upto));
+            Job::Truncate { last_kept } => {
+                self.group.add_edit(Edit::Truncate { next: last_kept.map(|kept| kept + 1) });
                 Ok(())
             }
-            Job::Truncate { .. } | Job::Purge { .. } => Ok(()),
+            Job::Purge { upto, marker } => {
+                self.group.add_edit(Edit::Purge { upto, marker });
+                Ok(())
+            }
         }
     }
 
-    fn apply_if_large(&mut self) -> io::Result<()> {
-        if self.group.batch.bytes() < LOG_BATCH_BYTES { Ok(()) } else { self.apply() }
-    }
-
-    fn apply(&mut self) -> io::Result<()> {
-        let batch = std::mem::take(&mut self.group.batch);
-        if batch.is_empty() { Ok(()) } else { self.core.engine.apply(batch) }
-    }
-
-    /// Makes the group durable.
-    fn commit(&mut self) -> io::Result<()> {
-        self.add_committed();
-        self.apply()?;
-        let written = self.group.written.take();
-        if let Some((generation, index)) = written {
-            self.core.tail().mark_written(generation, index);
+    /// The committed mark follows its entries: a log that ends before it could not be started from.
+    fn add(&mut self, records: &[LogRecord], generation: u64, committed: Option<Bytes>) -> io::Result<()> {
+        for record in records {
+            if self.group.padded_bytes() >= LOG_BATCH_BYTES as u64 {
+                self.flush()?;
+            }
+            self.group.add_entry(record);
+            self.written = Some((generation, record.index));
         }
-        if self.group.waiting.is_empty() {
+        if let Some(committed) = committed {
+            self.group.add_edit(Edit::Committed(committed));
+        }
+        Ok(())
+    }
+
+    /// Makes durable what was gathered.
+    fn flush(&mut self) -> io::Result<()> {
+        let group = std::mem::take(&mut self.group);
+        if group.is_empty() {
             return Ok(());
         }
-        self.core.engine.sync()?;
-        written.map_or(Ok(()), |(_, index)| self.core.seen.raise(index))
-    }
-
-    /// The committed mark rides along: it saves a replay, nothing depends on it.
-    fn add_committed(&mut self) {
-        let mut tail = self.core.tail();
-        if std::mem::take(&mut tail.committed_is_new)
-            && let Some(committed) = &tail.committed
-        {
-            self.group.batch.put(COMMITTED_KEY, &seal(COMMITTED_KEY, &[committed]));
-        }
-    }
-
-    /// Removes records after `last_kept`, the highest first: a crash in between leaves a log without a gap.
-    fn truncate(&mut self, last_kept: Option<u64>) -> io::Result<()> {
-        self.apply()?;
-        self.group.written = self.group.written.zip(last_kept).map(|((generation, index), kept)| (generation, index.min(kept)));
-        self.core.seen.lower(last_kept)?;
-        let from = last_kept.map_or_else(|| record_key(0, 0).to_vec(), end_of);
-        loop {
-            let mut batch = Batch::default();
-            for item in self.core.engine.range(&from, &records_end()).rev().take(LOG_REMOVE_KEYS) {
-                batch.remove(&item?.0);
-            }
-            let is_last = batch.keys() < LOG_REMOVE_KEYS;
-            if !batch.is_empty() {
-                self.core.engine.apply(batch)?;
-            }
-            if is_last {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Removes a bounded number of purged records.
-    fn purge_some(&mut self) {
-        let Some((from, upto)) = self.purging else { return };
         let _watched = self.core.watchdog.watch();
-        match self.remove_range(from, upto) {
-            Ok(next) => self.purging = next.map(|next| (next, upto)),
-            Err(error) => {
-                self.purging = None;
-                self.core.poison.raise("purged records could not be removed", &error);
-            }
+        self.appender.append(group)?;
+        if let Some((generation, index)) = self.written.take() {
+            self.core.tail().mark_written(generation, index);
         }
+        Ok(())
     }
 
-    fn remove_range(&self, from: u64, upto: u64) -> io::Result<Option<u64>> {
-        let mut batch = Batch::default();
-        let mut last = from;
-        for item in self.core.engine.range(&record_key(from, 0), &end_of(upto)).take(LOG_REMOVE_KEYS) {
-            let (key, _) = item?;
-            if let Some(index) = key.get(1..9).and_then(|index| index.try_into().ok()) {
-                last = u64::from_be_bytes(index);
-            }
-            batch.remove(&key);
-        }
-        let is_last = batch.keys() < LOG_REMOVE_KEYS;
-        if !batch.is_empty() {
-            self.core.engine.apply(batch)?;
-        }
-        Ok((!is_last).then_some(last))
-    }
-
-    /// A last sync, so that a node stopped in good order starts from where it was.
+    /// Writes the last mark, so that a node stopped in good order starts from where it was.
     fn finish(&mut self) {
         if self.core.poison.reason().is_some() {
             return;
         }
-        self.add_committed();
-        let _watched = self.core.watchdog.watch();
-        if let Err(error) = self.apply().and_then(|()| self.core.engine.sync()) {
+        let committed = self.core.tail().take_new_committed();
+        if let Some(committed) = committed {
+            self.group.add_edit(Edit::Committed(committed));
+        }
+        if let Err(error) = self.flush() {
             self.core.poison.raise("the Raft log could not be closed", &error);
         }
     }

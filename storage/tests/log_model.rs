@@ -1,14 +1,16 @@
-//! The Raft log against the obvious model: a map from index to record, under random operations and restarts.
+//! The Raft log against the obvious model: a map from index to record, under random operations and restarts, in segments so small that
+//! most operations open one.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test may panic, and its numbers are small")]
 
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use common::{append_and_wait, record, wait};
 use holdfast_inventory::NodeId;
-use holdfast_storage::{DataDir, LogRecord, LogStore, OpenMode};
+use holdfast_storage::{DataDir, DataSync, LogRecord, LogStore, OpenMode};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -17,6 +19,7 @@ enum Operation {
     Truncate { back: u64 },
     Purge { ahead: u64 },
     Vote(u8),
+    Committed(u8),
     Read { from: u64, count: u64, max_bytes: usize },
     Restart,
 }
@@ -27,6 +30,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (0..60_u64).prop_map(|back| Operation::Truncate { back }),
         2 => (0..50_u64).prop_map(|ahead| Operation::Purge { ahead }),
         1 => any::<u8>().prop_map(Operation::Vote),
+        1 => any::<u8>().prop_map(Operation::Committed),
         4 => (0..400_u64, 0..50_u64, 0..50_000_usize).prop_map(|(from, count, max_bytes)| Operation::Read { from, count, max_bytes }),
         1 => Just(Operation::Restart),
     ]
@@ -37,6 +41,7 @@ struct Model {
     records: BTreeMap<u64, LogRecord>,
     purged: Option<u64>,
     vote: Option<Bytes>,
+    committed: Option<Bytes>,
 }
 
 impl Model {
@@ -48,14 +53,14 @@ impl Model {
 fn open(root: &std::path::Path) -> LogStore {
     let dir = DataDir::open(root, OpenMode::Create).unwrap();
     dir.start(NodeId(1)).unwrap();
-    dir.log().unwrap()
+    dir.log_sized(Arc::new(DataSync), 2_048, 32_768).unwrap()
 }
 
 fn check(log: &LogStore, model: &Model) {
     let bounds = log.bounds();
     assert_eq!(bounds.purged.map(|(index, _)| index), model.purged);
     assert_eq!(bounds.last.map(|(index, _)| index), model.records.keys().next_back().copied());
-    assert_eq!(log.vote(), model.vote);
+    assert_eq!((log.vote(), log.committed()), (model.vote.clone(), model.committed.clone()));
 }
 
 fn apply(log: &mut Option<LogStore>, root: &std::path::Path, model: &mut Model, operation: &Operation) {
@@ -80,6 +85,10 @@ fn apply(log: &mut Option<LogStore>, root: &std::path::Path, model: &mut Model, 
         Operation::Vote(vote) => {
             wait(|done| now.save_vote(Bytes::from(vec![vote]), done)).unwrap();
             model.vote = Some(Bytes::from(vec![vote]));
+        }
+        Operation::Committed(committed) => {
+            now.save_committed(Bytes::from(vec![committed]));
+            model.committed = Some(Bytes::from(vec![committed]));
         }
         Operation::Read { from, count, max_bytes } => {
             let read = now.read(from, from + count, max_bytes).unwrap();

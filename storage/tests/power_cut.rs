@@ -77,7 +77,7 @@ fn leave(reason: &str) {
     std::process::exit(EXIT_DISK);
 }
 
-/// The planted bug: sled's flush alone.
+/// The planted bug: written, and never synced.
 struct NoSync;
 
 impl Syncer for NoSync {
