@@ -11,6 +11,10 @@ pub const MAX_BUFFER_RATIO: f64 = 0.9;
 /// Shortest cluster secret.
 pub const MIN_SECRET_BYTES: usize = 16;
 
+/// What a thread reads of a connection at once, and the longest request of the fast path.
+pub const FAST_PATH_BYTES: usize = 16 << 10;
+/// A request that has begun has this long to be complete; then the HTTP library times it.
+pub const FAST_PATH_PATIENCE: Duration = Duration::from_secs(1);
 /// Connections that the kernel completes before the accept loop takes them.
 pub const ACCEPT_BACKLOG: u32 = 4_096;
 /// Most connections over the bound that are told so at once; more are closed without a word.

@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ConfigError, duration};
 use crate::exit::Exit;
-use crate::http::{App, Front};
+use crate::http::{App, FastOrders, Front};
 use crate::last_resort;
 use crate::limits::FAULT_LINGER;
-use crate::listen::{self, BindError, ListenConfig};
+use crate::listen::{self, BindError, ListenConfig, NoFastPath};
 use crate::metrics::Metrics;
 use crate::pid_file::PidFile;
 use crate::runtime::{Answers, Runtime, Serving};
@@ -142,8 +142,8 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let app = App::new(port, Arc::clone(&metrics), wiring::http_limits(&options.config));
     let upkeep = tokio::spawn(metrics.run_upkeep(http_stop.clone()));
     let http = &options.config.http;
-    let api = listen::serve(listeners.api, Front::api(&app), ListenConfig::api(http), http_stop.clone());
-    let admin = listen::serve(listeners.admin, Front::admin(&app), ListenConfig::admin(http), http_stop.clone());
+    let api = listen::serve(listeners.api, Front::api(&app), FastOrders::new(&app), ListenConfig::api(http), http_stop.clone());
+    let admin = listen::serve(listeners.admin, Front::admin(&app), NoFastPath, ListenConfig::admin(http), http_stop.clone());
     let serving = tokio::spawn(async move { tokio::join!(api, admin) });
     tracing::info!(node = %options.node, "serving");
 

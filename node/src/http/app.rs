@@ -133,11 +133,16 @@ impl<P: Port> App<P> {
     /// neither its connection nor the node ends. State that it was changing is another matter: see
     /// [`locked`](crate::runtime::locked).
     pub(crate) async fn guarded(&self, handler: impl Future<Output = Response>) -> Response {
-        AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|panic| {
+        self.caught(handler).await.unwrap_or_else(Reply::into_response)
+    }
+
+    /// As [`guarded`](Self::guarded), for what is not yet an answer.
+    pub(crate) async fn caught<T>(&self, handler: impl Future<Output = T>) -> Result<T, Reply> {
+        AssertUnwindSafe(handler).catch_unwind().await.map_err(|panic| {
             let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
             let reply = self.finish(Reply::internal());
             tracing::error!(request_id = reply.problem.request_id, panic = said, "a handler panicked");
-            reply.into_response()
+            reply
         })
     }
 

@@ -19,12 +19,15 @@ pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Reply> {
     if headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")) {
         return Err(Reply::new(ProblemType::NotJson, "Send the body as plain JSON, without a Content-Encoding."));
     }
-    let essence =
-        |value: &[u8]| value.split(|&b| b == b';').next().unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"application/json");
     match headers.get(CONTENT_TYPE) {
-        Some(value) if essence(value.as_bytes()) => Ok(()),
+        Some(value) if is_json(value.as_bytes()) => Ok(()),
         _ => Err(Reply::new(ProblemType::NotJson, "Send the body as JSON, with Content-Type: application/json.")),
     }
+}
+
+/// Whether a content type is JSON.
+pub(crate) fn is_json(content_type: &[u8]) -> bool {
+    content_type.split(|&b| b == b';').next().unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"application/json")
 }
 
 /// The headers of a request and its JSON body, of at most `limit` bytes.
@@ -78,10 +81,12 @@ pub(crate) fn require_key(headers: &HeaderMap) -> Result<Cow<'_, str>, Reply> {
 
 /// The cluster time at which the request loses its right to an effect: the caller's, never later than `latest`.
 pub(crate) fn apply_before(headers: &HeaderMap, latest: Stamp) -> Result<Stamp, Reply> {
-    let Some(value) = headers.get(headers::APPLY_BEFORE) else {
-        return Ok(latest);
-    };
-    let text = value.to_str().unwrap_or_default().trim();
+    headers.get(headers::APPLY_BEFORE).map_or(Ok(latest), |value| parse_apply_before(value.as_bytes(), latest))
+}
+
+/// Reads the header's value.
+pub(crate) fn parse_apply_before(value: &[u8], latest: Stamp) -> Result<Stamp, Reply> {
+    let text = std::str::from_utf8(value).unwrap_or_default().trim();
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
         let detail = "Apply-Before must be a whole number: milliseconds of cluster time, as /v1/time tells it.";
         return Err(Reply::malformed_at("header/apply-before", detail));

@@ -23,6 +23,7 @@ pub mod openapi;
 mod order_body;
 mod order_json;
 mod orders;
+mod plain_head;
 pub mod port;
 mod problem;
 mod request_id;
@@ -37,6 +38,7 @@ mod tests;
 
 pub use app::{App, HttpLimits};
 pub use front::Front;
+pub use orders::FastOrders;
 pub use router::{admin_router, api_router};
 
 use holdfast_api::OrderStatus;

@@ -12,25 +12,29 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
+use super::fast_path::FastPath;
+use super::signal::Signal;
 use super::{ListenConfig, connection, refusal};
 use crate::limits::{ACCEPT_PAUSE, MAX_REFUSALS_IN_FLIGHT};
 
-/// Serves `router` on `listener` until `shutdown` is cancelled, then finishes the requests in progress.
+/// Serves `router`, and before it `fast`, on `listener` until `shutdown` is cancelled, then finishes the requests in progress.
 ///
 /// `router` is an `axum::Router`, or any service in front of one; it is cloned for each request. A connection over
 /// `config.max_connections` is taken, told `503 overloaded` and closed: left in the kernel's queue it would only learn by its
 /// own timeout. Returns when the last connection has ended or `config.drain_timeout` has passed, whichever is first; what is
 /// left then is cut off.
-pub async fn serve<S>(listener: TcpListener, router: S, config: ListenConfig, shutdown: CancellationToken)
+pub async fn serve<S, F>(listener: TcpListener, router: S, fast: F, config: ListenConfig, shutdown: CancellationToken)
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
+    F: FastPath,
 {
     let door = Door {
         connections: Arc::new(Semaphore::new(config.max_connections)),
         refusals: Arc::new(Semaphore::new(MAX_REFUSALS_IN_FLIGHT)),
         tasks: TaskTracker::new(),
-        cut: CancellationToken::new(),
+        finish: Signal::default(),
+        cut: Signal::default(),
         shutdown,
         config: Arc::new(config),
     };
@@ -41,7 +45,7 @@ where
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => door.admit(stream, &router),
+            Ok((stream, _)) => door.admit(stream, &router, &fast),
             Err(error) => pause_after(&error).await,
         }
     }
@@ -55,22 +59,24 @@ struct Door {
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
     tasks: TaskTracker,
-    cut: CancellationToken,
+    finish: Signal,
+    cut: Signal,
     shutdown: CancellationToken,
     config: Arc<ListenConfig>,
 }
 
 impl Door {
-    fn admit<S>(&self, stream: TcpStream, router: &S)
+    fn admit<S, F>(&self, stream: TcpStream, router: &S, fast: &F)
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
+        F: FastPath,
     {
         if let Ok(place) = Arc::clone(&self.connections).try_acquire_owned() {
-            let (config, router) = (Arc::clone(&self.config), router.clone());
-            let (shutdown, cut) = (self.shutdown.child_token(), self.cut.child_token());
+            let (config, router, fast) = (Arc::clone(&self.config), router.clone(), fast.clone());
+            let (finish, cut) = (self.finish.listener(), self.cut.listener());
             self.tasks.spawn(async move {
-                connection::run(stream, router, config, shutdown, cut).await;
+                connection::run(stream, router, fast, config, finish, cut).await;
                 drop(place);
             });
         } else if let Ok(place) = Arc::clone(&self.refusals).try_acquire_owned() {
@@ -82,10 +88,11 @@ impl Door {
     }
 
     async fn drain(self) {
+        self.finish.give();
         self.tasks.close();
         if tokio::time::timeout(self.config.drain_timeout, self.tasks.wait()).await.is_err() {
             tracing::warn!(connections = self.tasks.len(), "cut off what was not finished within the drain timeout");
-            self.cut.cancel();
+            self.cut.give();
             self.tasks.wait().await;
         }
     }

@@ -12,27 +12,44 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
+use super::fast_path::{self, FastPath, Left};
 use super::phase::Phase;
+use super::signal::Heard;
 use super::stream::TimedStream;
 use super::{ListenConfig, body};
 
-/// Serves one connection until it closes. `shutdown` lets it finish the request in progress, `cut` does not.
-///
-/// Both tokens are this connection's own: asking a shared one at each wake would make all connections take turns.
-pub(super) async fn run<S>(stream: TcpStream, router: S, config: Arc<ListenConfig>, shutdown: CancellationToken, cut: CancellationToken)
+/// Serves one connection until it closes. `finish` lets it finish the request in progress, `cut` does not.
+pub(super) async fn run<S, F>(mut stream: TcpStream, router: S, fast: F, config: Arc<ListenConfig>, mut finish: Heard, mut cut: Heard)
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
+    F: FastPath,
 {
     if let Err(error) = prepare(&stream, &config) {
         tracing::debug!(%error, "a connection closed before it began");
         return;
     }
+    let left = tokio::select! {
+        biased;
+        left = fast_path::run(&mut stream, &fast, &config, &mut finish) => left,
+        () = cut.wait() => return,
+    };
+    if let Left::HandOver(first) = left {
+        // On the heap: its state is many times what the fast path needs.
+        Box::pin(serve(stream, first, router, config, finish, cut)).await;
+    }
+}
+
+/// The HTTP library's part: everything that is not the fast path's.
+async fn serve<S>(stream: TcpStream, first: Vec<u8>, router: S, config: Arc<ListenConfig>, mut finish: Heard, mut cut: Heard)
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
     let phase = Phase::new();
-    let io = TokioIo::new(TimedStream::new(stream, phase.clone(), &config));
+    let io = TokioIo::new(TimedStream::new(stream, first, phase.clone(), &config));
     let max_head_bytes = config.max_head_bytes;
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
         phase.request_began();
@@ -50,12 +67,12 @@ where
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
+        () = finish.wait() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 biased;
                 ended = connection.as_mut() => ended,
-                () = cut.cancelled() => Ok(()),
+                () = cut.wait() => Ok(()),
             }
         }
     };

@@ -8,8 +8,12 @@ mod bind;
 mod body;
 mod config;
 mod connection;
+mod fast_path;
+#[cfg(test)]
+mod fast_path_tests;
 mod phase;
 mod refusal;
+mod signal;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -18,3 +22,4 @@ pub use accept::serve;
 pub use bind::{BindError, bind};
 pub use body::BodyTimedOut;
 pub use config::ListenConfig;
+pub use fast_path::{FastPath, NoFastPath, Take};

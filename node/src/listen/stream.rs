@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -19,6 +20,8 @@ use super::phase::{Phase, Waiting};
 /// A stream whose reads fail with `TimedOut` when the client keeps the connection waiting for too long.
 pub(super) struct TimedStream {
     stream: TcpStream,
+    /// Read before, and to be read again first.
+    first: Bytes,
     phase: Phase,
     header_timeout: Duration,
     idle_timeout: Duration,
@@ -28,10 +31,10 @@ pub(super) struct TimedStream {
 }
 
 impl TimedStream {
-    /// Watches `stream`; `phase` is told by its requests.
-    pub(super) fn new(stream: TcpStream, phase: Phase, config: &ListenConfig) -> Self {
+    /// Watches `stream`, of which `first` was read already; `phase` is told by its requests.
+    pub(super) fn new(stream: TcpStream, first: Vec<u8>, phase: Phase, config: &ListenConfig) -> Self {
         let (header_timeout, idle_timeout) = (config.header_timeout, config.idle_timeout);
-        Self { stream, phase, header_timeout, idle_timeout, since: None, alarm: None }
+        Self { stream, first: first.into(), phase, header_timeout, idle_timeout, since: None, alarm: None }
     }
 
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -68,6 +71,12 @@ impl TimedStream {
 
 impl AsyncRead for TimedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.first.is_empty() {
+            let count = buffer.remaining().min(self.first.len());
+            buffer.put_slice(&self.first.split_to(count));
+            self.phase.head_began();
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         match read {

@@ -28,7 +28,7 @@ async fn start(router: Router, config: ListenConfig) -> Server {
     let listener = bind("api", "127.0.0.1:0", None).await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let task = tokio::spawn(serve(listener, router, config, shutdown.clone()));
+    let task = tokio::spawn(serve(listener, router, NoFastPath, config, shutdown.clone()));
     Server { address, shutdown, task }
 }
 

@@ -57,13 +57,13 @@ mod tests {
 
     use super::*;
     use crate::config::HttpSection;
-    use crate::listen::{ListenConfig, bind, serve};
+    use crate::listen::{ListenConfig, NoFastPath, bind, serve};
 
     async fn answering(status: StatusCode) -> String {
         let listener = bind("api", "127.0.0.1:0", None).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let router = Router::new().route("/readyz", get(async move || status));
-        tokio::spawn(serve(listener, router, ListenConfig::api(&HttpSection::default()), CancellationToken::new()));
+        tokio::spawn(serve(listener, router, NoFastPath, ListenConfig::api(&HttpSection::default()), CancellationToken::new()));
         address
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use holdfast_api::{CreateOrder, ProblemType};
-use holdfast_inventory::{Answer, Line, Lines, LogIndex, OrderRef, Stamp, Status};
+use holdfast_inventory::{Answer, Ask, Line, Lines, LogIndex, OrderRef, Stamp, Status};
 
 use super::{ask, find, reply};
 use crate::http::order_json::OrderView;
@@ -25,19 +25,24 @@ pub(crate) async fn create<P: Port>(State(app): State<Arc<App<P>>>, request: Req
 /// The same without the router's extractors.
 pub(crate) async fn serve<P: Port>(app: &Arc<App<P>>, request: Request) -> Response {
     let outcome = run(app, request).await;
-    match &outcome {
-        Ok((_, Made::Now)) => app.metrics.orders_accepted.increment(1),
-        Ok((_, Made::Before)) => app.metrics.orders.add("replayed", 1),
-        Err(reply) => app.metrics.orders.add(reply.kind.name(), 1),
-    }
+    count(app, outcome.as_ref().map(|(_, made)| *made));
     app.respond(outcome.map(|(response, _)| response))
 }
 
 /// Whether the order is new.
 #[derive(Clone, Copy)]
-enum Made {
+pub(super) enum Made {
     Now,
     Before,
+}
+
+/// Counts an outcome.
+pub(super) fn count<P: Port>(app: &App<P>, outcome: Result<Made, &Reply>) {
+    match outcome {
+        Ok(Made::Now) => app.metrics.orders_accepted.increment(1),
+        Ok(Made::Before) => app.metrics.orders.add("replayed", 1),
+        Err(reply) => app.metrics.orders.add(reply.kind.name(), 1),
+    }
 }
 
 async fn run<P: Port>(app: &Arc<App<P>>, request: Request) -> Result<(Response, Made), Reply> {
@@ -46,37 +51,93 @@ async fn run<P: Port>(app: &Arc<App<P>>, request: Request) -> Result<(Response, 
     let bytes = body::read(content, app.limits.max_body_bytes).await?;
     let key = body::require_key(&head.headers)?;
     let apply_before = body::apply_before(&head.headers, app.latest_apply())?;
-    let order: CreateOrder<'_> = json::parse(&bytes)?;
-    let find = |name: &str| app.names.id(name, || app.port.inventory());
-    let lines = match order_body::check("", &order.buyer, &order.lines, find) {
+    let prepared = match prepare(app, &bytes, &key, apply_before) {
         Err(reply) if reply.kind == ProblemType::UnknownSku => {
             let proven = app.prove_fresh().await?;
-            order_body::check("", &order.buyer, &order.lines, find).map_err(|reply| proven.tell(reply))?
+            prepare(app, &bytes, &key, apply_before).map_err(|reply| proven.tell(reply))?
         }
-        checked => checked?,
+        prepared => prepared?,
     };
-    let ask = ask::order(app, &key, &order.buyer, lines.clone(), order.confirm, apply_before)?;
-    match app.port.submit(ask).await {
-        Answer::Accepted { order: at, status, index, stamp } => {
-            Ok((accepted(app, &order.buyer, &lines, &Accepted { at, status, index, stamp })?, Made::Now))
-        }
-        Answer::Replayed { order } => Ok((reply::replayed(app, &find::find(app, order).await?)?, Made::Before)),
-        other => Err(refused(app, &other, &lines)),
+    // The request's memory is free while it is judged.
+    drop((bytes, key));
+    drop(head);
+    let answer = app.port.submit(prepared.ask).await;
+    match told(app, prepared.content, answer).await? {
+        Told::Accepted(accepted) => Ok((accepted.into_response(app)?, Made::Now)),
+        Told::Replayed(found) => Ok((reply::replayed(app, &found)?, Made::Before)),
     }
 }
 
-struct Accepted {
+/// A request that is in order, and what its answer will repeat of it.
+pub(super) struct Prepared {
+    pub(super) ask: Ask,
+    pub(super) content: Content,
+}
+
+/// What an order asked for.
+pub(super) struct Content {
+    pub(super) buyer: String,
+    pub(super) lines: Lines,
+}
+
+/// Checks a request's body. Without effect.
+pub(super) fn prepare<P: Port>(app: &App<P>, body: &[u8], key: &str, apply_before: Stamp) -> Result<Prepared, Reply> {
+    let order: CreateOrder<'_> = json::parse(body)?;
+    let find = |name: &str| app.names.id(name, || app.port.inventory());
+    let lines = order_body::check("", &order.buyer, &order.lines, find)?;
+    let ask = ask::order(app, key, &order.buyer, lines.clone(), order.confirm, apply_before)?;
+    Ok(Prepared { ask, content: Content { buyer: order.buyer.into_owned(), lines } })
+}
+
+/// The order that an answer stands for.
+pub(super) enum Told {
+    Accepted(Accepted),
+    Replayed(find::Found),
+}
+
+impl Told {
+    pub(super) fn made(&self) -> Made {
+        match self {
+            Self::Accepted(_) => Made::Now,
+            Self::Replayed(_) => Made::Before,
+        }
+    }
+}
+
+/// An order that was made just now.
+pub(super) struct Accepted {
     at: OrderRef,
     status: Status,
     index: LogIndex,
     stamp: Stamp,
+    content: Content,
 }
 
-fn accepted<P: Port>(app: &App<P>, buyer: &str, lines: &Lines, accepted: &Accepted) -> Result<Response, Reply> {
-    let id = app.seal()?.token(accepted.at);
-    let Accepted { status, index, stamp, .. } = *accepted;
-    let view = OrderView { id: &id, status, buyer, lines, created: stamp, node: app.port.node(), index };
-    Ok(reply::created(&id, reply::json(app, &view), stamp))
+/// What the Desk's answer means for whoever asked.
+pub(super) async fn told<P: Port>(app: &Arc<App<P>>, content: Content, answer: Answer) -> Result<Told, Reply> {
+    match answer {
+        Answer::Accepted { order: at, status, index, stamp } => Ok(Told::Accepted(Accepted { at, status, index, stamp, content })),
+        Answer::Replayed { order } => Ok(Told::Replayed(find::find(app, order).await?)),
+        other => Err(refused(app, &other, &content.lines)),
+    }
+}
+
+impl Accepted {
+    /// The order's public id.
+    pub(super) fn id<P: Port>(&self, app: &App<P>) -> Result<String, Reply> {
+        Ok(app.seal()?.token(self.at))
+    }
+
+    /// The order as the answer tells it.
+    pub(super) fn view<'a, P: Port>(&'a self, app: &App<P>, id: &'a str) -> OrderView<'a> {
+        let Content { buyer, lines } = &self.content;
+        OrderView { id, status: self.status, buyer, lines, created: self.stamp, node: app.port.node(), index: self.index }
+    }
+
+    fn into_response<P: Port>(self, app: &App<P>) -> Result<Response, Reply> {
+        let id = self.id(app)?;
+        Ok(reply::created(&id, reply::json(app, &self.view(app, &id)), self.stamp))
+    }
 }
 
 /// The problem that an answer without an order is; `lines` name the SKUs that it may be about.

@@ -4,11 +4,13 @@ mod ask;
 pub(crate) mod batch;
 mod batch_body;
 pub(crate) mod create;
+mod fast;
 mod find;
 pub(crate) mod list;
 pub(crate) mod read;
 mod reply;
 pub(crate) mod transition;
 
+pub use fast::FastOrders;
 pub(crate) use list::{bad_cursor, page_limit};
 pub(crate) use reply::to_api;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Shop, json, one, order, tell};
 use crate::config::HttpSection;
 use crate::http::{App, Front, HttpLimits};
-use crate::listen::{ListenConfig, bind, serve};
+use crate::listen::{ListenConfig, NoFastPath, bind, serve};
 use crate::metrics::Metrics;
 
 fn for_host(mut request: Request<Body>) -> Request<Body> {
@@ -57,7 +57,7 @@ async fn what_is_no_request_is_answered_without_a_body() {
     let listener = bind("api", "127.0.0.1:0", None).await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let serving = tokio::spawn(serve(listener, front, ListenConfig::api(&HttpSection::default()), shutdown.clone()));
+    let serving = tokio::spawn(serve(listener, front, NoFastPath, ListenConfig::api(&HttpSection::default()), shutdown.clone()));
     let headers = |count: usize| "x: y\r\n".repeat(count);
     for (head, status) in [
         ("NONSENSE\r\n\r\n".to_owned(), 400),

@@ -5,6 +5,7 @@ mod batch;
 mod buying;
 mod description;
 mod fake;
+mod fast;
 mod front;
 mod listing;
 mod stock;

@@ -1,0 +1,195 @@
+//! `POST /v1/orders` without the HTTP library: a request that is plain and in order, and its answer.
+//!
+//! Taken is only what leaves nothing to decide: HTTP/1.1, a length, one key, JSON that reads, a form that fits, SKUs that are
+//! known. Everything else goes to the library and [`create`], which say what is wrong with it.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::response::Response;
+use bytes::{BufMut, Bytes};
+use holdfast_api::headers as names;
+use http::response::Parts;
+use http_body_util::BodyExt;
+
+use super::create::{self, Accepted, Prepared, Told};
+use super::reply;
+use crate::http::order_json::put_number;
+use crate::http::plain_head::{self, Read};
+use crate::http::port::Port;
+use crate::http::problem::Reply;
+use crate::http::{App, body};
+use crate::limits::FAST_PATH_BYTES;
+use crate::listen::{FastPath, Take};
+
+/// A longer head is not plain. No listener can be configured to take less.
+const MAX_HEAD_BYTES: usize = 8 << 10;
+
+const REQUEST_LINE: &[u8] = b"POST /v1/orders HTTP/1.1\r\n";
+
+/// The orders of one node.
+pub struct FastOrders<P> {
+    app: Arc<App<P>>,
+}
+
+impl<P> FastOrders<P> {
+    /// In front of what `app` serves.
+    pub fn new(app: &Arc<App<P>>) -> Self {
+        Self { app: Arc::clone(app) }
+    }
+}
+
+impl<P> Clone for FastOrders<P> {
+    fn clone(&self) -> Self {
+        Self { app: Arc::clone(&self.app) }
+    }
+}
+
+/// A request that is in order.
+pub struct Asked(Prepared);
+
+/// What goes back.
+pub struct Answer(Kind);
+
+enum Kind {
+    /// A new order, which is written without a detour.
+    Accepted(Accepted, String),
+    /// Anything else, as the library would have sent it.
+    Other(Box<Parts>, Bytes),
+}
+
+impl<P: Port> FastPath for FastOrders<P> {
+    type Asked = Asked;
+    type Answer = Answer;
+
+    fn take(&self, bytes: &[u8]) -> Take<Asked> {
+        // A defect shows itself to the library's handler too, which says so to the caller.
+        catch_unwind(AssertUnwindSafe(|| self.read(bytes))).unwrap_or(Take::Other)
+    }
+
+    async fn answer(&self, asked: Asked) -> Answer {
+        match self.app.caught(self.run(asked)).await {
+            Ok(answer) => answer,
+            Err(reply) => collected(reply.into_response()).await,
+        }
+    }
+
+    fn write(&self, Answer(kind): Answer, last: bool, out: &mut Vec<u8>) {
+        let begin = out.len();
+        let written = catch_unwind(AssertUnwindSafe(|| match &kind {
+            Kind::Accepted(accepted, id) => self.write_accepted(accepted, id, last, out),
+            Kind::Other(head, body) => write_other(head, body, last, out),
+        }));
+        if written.is_err() {
+            // The order stands: its buyer finds it by repeating the request.
+            let reply = self.app.finish(Reply::internal());
+            let body = serde_json::to_vec(&reply.problem).unwrap_or_default();
+            out.truncate(begin);
+            write_other(&reply.into_response().into_parts().0, &body, last, out);
+        }
+    }
+}
+
+thread_local! {
+    static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+}
+
+impl<P: Port> FastOrders<P> {
+    fn read(&self, bytes: &[u8]) -> Take<Asked> {
+        let head = match plain_head::read(bytes, REQUEST_LINE) {
+            Read::Part => return Take::More,
+            Read::Other => return Take::Other,
+            Read::Whole(head) => head,
+        };
+        let end = head.bytes + head.length;
+        if head.bytes > MAX_HEAD_BYTES || head.length > self.app.limits.max_body_bytes || end > FAST_PATH_BYTES {
+            return Take::Other;
+        }
+        let Some(content) = bytes.get(head.bytes..end) else { return Take::More };
+        let latest = self.app.latest_apply();
+        let apply_before = head.apply_before.map_or(Ok(latest), |value| body::parse_apply_before(value, latest));
+        let prepared = apply_before.and_then(|apply_before| create::prepare(&self.app, content, &head.key, apply_before));
+        // What is wrong with it is said by the library's handler, which reads it again.
+        prepared.map_or(Take::Other, |prepared| Take::Taken(Asked(prepared), end))
+    }
+
+    async fn run(&self, Asked(Prepared { ask, content }): Asked) -> Answer {
+        let app = &self.app;
+        let told = create::told(app, content, app.port.submit(ask).await).await;
+        create::count(app, told.as_ref().map(Told::made));
+        let response = match told {
+            Ok(Told::Accepted(accepted)) => match accepted.id(app) {
+                Ok(id) => return Answer(Kind::Accepted(accepted, id)),
+                Err(reply) => Err(reply),
+            },
+            Ok(Told::Replayed(found)) => reply::replayed(app, &found),
+            Err(reply) => Err(reply),
+        };
+        collected(app.respond(response)).await
+    }
+
+    fn write_accepted(&self, accepted: &Accepted, id: &str, last: bool, out: &mut Vec<u8>) {
+        BODY.with_borrow_mut(|body| {
+            body.clear();
+            let view = accepted.view(&*self.app, id);
+            view.write(body, &self.app.names.covering(view.lines, || self.app.port.inventory()));
+            out.extend_from_slice(b"HTTP/1.1 201 Created\r\ncontent-type: ");
+            out.extend_from_slice(names::JSON.as_bytes());
+            out.extend_from_slice(b"\r\nlocation: /v1/orders/");
+            out.extend_from_slice(id.as_bytes());
+            out.extend_from_slice(b"\r\nholdfast-stamp: ");
+            put_number(out, view.created.0);
+            write_end(body, last, out);
+        });
+    }
+}
+
+/// An answer of known length, read whole.
+async fn collected(response: Response) -> Answer {
+    let (head, content) = response.into_parts();
+    // Bytes that are in memory: reading them does not fail.
+    let body = content.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    Answer(Kind::Other(Box::new(head), body))
+}
+
+fn write_other(head: &Parts, body: &[u8], last: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(head.status.as_str().as_bytes());
+    out.put_u8(b' ');
+    out.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes());
+    for (name, value) in &head.headers {
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+    }
+    write_end(body, last, out);
+}
+
+/// What every answer ends with, from the end of its last line on.
+fn write_end(body: &[u8], last: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\r\ncontent-length: ");
+    put_number(out, body.len() as u64);
+    if last {
+        out.extend_from_slice(b"\r\nconnection: close");
+    }
+    out.extend_from_slice(b"\r\ndate: ");
+    write_date(out);
+    out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(body);
+}
+
+/// The wall clock as HTTP tells it, put together once a second.
+fn write_date(out: &mut Vec<u8>) {
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    DATE.with_borrow_mut(|(told, text)| {
+        if text.is_empty() || *told != second {
+            (*told, *text) = (second, httpdate::fmt_http_date(now));
+        }
+        out.extend_from_slice(text.as_bytes());
+    });
+}
