@@ -50,7 +50,7 @@ impl DeskConfig {
             max_batch_requests: limits::MAX_BATCH_REQUESTS,
             max_entry_bytes: limits::MAX_ENTRY_BYTES,
             gather_per_cent: limits::GATHER_PER_CENT,
-            gather: Millis(1),
+            gather: Millis(2),
             resend_after: Millis(400),
             resend_at_most: Millis(5_000),
             resend_after_refusal: Millis(20),
