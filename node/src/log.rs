@@ -1,5 +1,6 @@
 //! Structured logs on standard error.
 
+use holdfast_raft::NEEDLESS_LOGS;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, LogSection};
@@ -10,6 +11,7 @@ pub const FILTER_VARIABLE: &str = "HOLDFAST_LOG";
 /// Sends the logs of this process to standard error; a second call changes nothing.
 pub fn start(section: &LogSection) {
     let wanted = std::env::var(FILTER_VARIABLE).unwrap_or_else(|_| section.filter.clone());
+    let wanted = if wanted.contains(NEEDLESS_LOGS) { wanted } else { format!("{wanted},{NEEDLESS_LOGS}=off") };
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match section.format {

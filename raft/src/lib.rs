@@ -57,3 +57,8 @@ pub use node::*;
 pub use observer::*;
 pub use replay::{Replay, ReplayError, replay};
 pub use status::*;
+
+/// A source of log lines that are better not written: at each stop the heartbeat workers outlive Raft's core by a moment, and call
+/// that an error. What else they have to say, that a peer does not answer, the peer network says too, and the end of the core
+/// unasked is told by [`RaftNode::fatal`].
+pub const NEEDLESS_LOGS: &str = "openraft::core::heartbeat";
