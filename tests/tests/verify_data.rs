@@ -40,8 +40,8 @@ async fn every_way_in_which_a_directory_is_broken_is_told() -> Result<()> {
     let broken = Broken { sound, room: cluster.dir().join("broken") };
     broken.told("the log is gone", EXIT_DISK, "log", |dir| Ok(fs::remove_dir_all(dir.join("log"))?)).await?;
     broken.told("the log is emptied", EXIT_DISK, "Raft log", |dir| emptied(&dir.join("log"))).await?;
-    broken.told("the log is cut", EXIT_DISK, "Raft log", |dir| cut(&largest(&dir.join("log"))?)).await?;
-    broken.told("the log is overwritten", EXIT_DISK, "Raft log", |dir| overwritten(&largest(&dir.join("log"))?)).await?;
+    broken.told("the log is cut", EXIT_DISK, "Raft log", |dir| cut(&fullest(&dir.join("log"))?)).await?;
+    broken.told("the log is overwritten", EXIT_DISK, "Raft log", |dir| overwritten(&fullest(&dir.join("log"))?)).await?;
     broken.told("the order log is gone", EXIT_DISK, "orders", |dir| Ok(fs::remove_dir_all(dir.join("orders"))?)).await?;
     broken.told("the order log is emptied", EXIT_DISK, "order log", |dir| emptied(&dir.join("orders"))).await?;
     broken.told("the order log is cut", EXIT_DISK, "order log", |dir| cut(&dir.join("orders/db"))).await?;
@@ -111,9 +111,16 @@ fn snapshot_files(dir: &Path) -> Vec<PathBuf> {
     files.filter(|path| path.extension().is_some_and(|suffix| suffix == "snap")).collect()
 }
 
-fn largest(dir: &Path) -> Result<PathBuf> {
-    let files = listing(dir)?.into_iter().filter(|(path, _)| path.is_file());
-    Ok(files.max_by_key(|(_, (bytes, _))| *bytes).context("no file")?.0)
+/// The file that holds most: files of the log are made of zeros before they are written.
+fn fullest(dir: &Path) -> Result<PathBuf> {
+    let files = listing(dir)?.into_keys().filter(|path| path.is_file());
+    let held = files.map(|path| Ok((held(&fs::read(&path)?), path))).collect::<Result<Vec<_>>>()?;
+    Ok(held.into_iter().max().context("no file")?.1)
+}
+
+/// Where the zeros at the end of a file begin.
+fn held(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
 }
 
 fn emptied(dir: &Path) -> Result<()> {
@@ -121,16 +128,16 @@ fn emptied(dir: &Path) -> Result<()> {
     Ok(fs::create_dir(dir)?)
 }
 
-/// Cut to two fifths: what is left looks right.
+/// Cut to two fifths of what it holds: what is left looks right.
 fn cut(file: &Path) -> Result<()> {
-    let file = fs::File::options().write(true).open(file)?;
-    Ok(file.set_len(file.metadata()?.len() * 2 / 5)?)
+    let left = held(&fs::read(file)?) * 2 / 5;
+    Ok(fs::File::options().write(true).open(file)?.set_len(left as u64)?)
 }
 
-/// A tenth in its middle is zero.
+/// A tenth in the middle of what it holds is zero.
 fn overwritten(file: &Path) -> Result<()> {
     let mut bytes = fs::read(file)?;
-    let (from, to) = (bytes.len() * 45 / 100, bytes.len() * 55 / 100);
-    bytes[from..to].fill(0);
+    let held = held(&bytes);
+    bytes[held * 45 / 100..held * 55 / 100].fill(0);
     Ok(fs::write(file, bytes)?)
 }
