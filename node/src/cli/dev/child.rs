@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::future::pending;
 use std::io;
+use std::num::NonZero;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -17,6 +18,9 @@ use super::layout::Layout;
 use crate::cli::failure::Failure;
 use crate::exit::Exit;
 use crate::limits::{DEV_RESTART_PAUSE, DEV_STOP_TIMEOUT};
+
+/// How many worker threads the runtime of a process has, in its environment; as many as cores if it is not set.
+const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
 
 /// How a node process ended.
 #[derive(Debug)]
@@ -104,11 +108,21 @@ impl<'a> Children<'a> {
         let mut command = Command::new(&self.program);
         command.arg("serve").arg("--config").arg(self.layout.config_file()).arg("--node").arg(node.to_string());
         command.arg("--data").arg(self.layout.data(node)).arg("--bootstrap").arg("--stop-on-stdin-close");
+        if std::env::var_os(WORKER_THREADS).is_none() {
+            let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+            command.env(WORKER_THREADS, share_of(cores, self.layout.config().members.len()).to_string());
+        }
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
         // A group of its own: Ctrl-C in the terminal reaches this process alone, which then stops the nodes in its own way.
         command.process_group(0).kill_on_drop(true);
         Ok(command)
     }
+}
+
+/// The threads of one of several nodes on one machine. More than its share of the cores would be woken only to look for work
+/// that another node's threads hold up.
+fn share_of(cores: usize, nodes: usize) -> usize {
+    (cores / nodes.max(1)).max(1)
 }
 
 fn log_file(layout: &Layout, node: NodeId) -> io::Result<File> {
@@ -170,6 +184,13 @@ mod tests {
         assert_eq!((by_code.how.as_str(), by_code.by_signal, by_code.exit), ("exit code 4", false, Exit::DataDirectory));
         let by_signal = own(NodeId(1), shell("kill -9 $$"), CancellationToken::new()).await;
         assert_eq!((by_signal.how.as_str(), by_signal.by_signal), ("signal 9", true));
+    }
+
+    #[test]
+    fn the_nodes_share_the_cores_and_each_has_a_thread() {
+        for (cores, nodes, threads) in [(2, 3, 1), (3, 3, 1), (8, 3, 2), (16, 1, 16), (1, 7, 1), (4, 0, 4)] {
+            assert_eq!(share_of(cores, nodes), threads, "{nodes} nodes on {cores} cores");
+        }
     }
 
     #[tokio::test]
