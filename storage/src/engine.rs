@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::Syncer;
+use crate::background::give_way;
 use crate::durable_file::sync_dir;
 use crate::frame::damaged;
 use crate::limits::{ENGINE_CACHE_BYTES, ENGINE_FLUSH_EVERY_MS, ENGINE_LOCK_WAIT_MS};
@@ -109,6 +110,18 @@ impl Engine {
 
 /// Opens sled. A panic of its recovery on bytes that it does not expect is damage like any other.
 fn open_db(dir: &Path) -> io::Result<(sled::Db, EngineFault)> {
+    // On a thread that gives way, for sled's own threads are started here and do as the one that starts them.
+    let opening = || {
+        give_way();
+        open_and_wait(dir)
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("order-opener".into()).spawn_scoped(scope, opening)?;
+        thread.join().unwrap_or_else(|_| Err(damaged("the thread that opens sled panicked")))
+    })
+}
+
+fn open_and_wait(dir: &Path) -> io::Result<(sled::Db, EngineFault)> {
     let config = sled::Config::new()
         .path(dir)
         .cache_capacity(ENGINE_CACHE_BYTES)

@@ -26,6 +26,7 @@
 //! | `limits` | every bound by name |
 
 mod backfill;
+mod background;
 mod copy;
 mod data_dir;
 mod dir_lock;

@@ -39,6 +39,9 @@ pub const LOG_SPARE_SEGMENTS: usize = 2;
 /// Requests to the thread that makes segments that may wait for it.
 pub const LOG_SUPPLY_REQUESTS: usize = 8;
 
+/// Nice value of threads whose work can wait: the order log's, and the one that makes segments of the Raft log.
+pub const BACKGROUND_NICE: i32 = 10;
+
 /// Memory that sled may use for cached pages, per database.
 pub const ENGINE_CACHE_BYTES: u64 = 32 << 20;
 
@@ -55,9 +58,9 @@ pub const ORDER_UNWRITTEN_BYTES: usize = 32 << 20;
 pub const ORDER_GATHER_BYTES: usize = 1 << 20;
 
 /// How long order pages are gathered before they are written.
-pub const ORDER_GATHER_MS: u64 = 50;
+pub const ORDER_GATHER_MS: u64 = 200;
 
-/// What one order-log batch writes: sled's batch lock is process-wide, and a Raft append may be waiting for it.
+/// What one order-log batch writes; sled takes longer for each key of a larger one.
 pub const ORDER_BATCH_BYTES: usize = 64 << 10;
 
 /// Pages, or orders of a buyer's chain, that one listing call reads at most.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use crate::background::give_way;
 use crate::dir_lock::DirLock;
 use crate::limits::{LOG_BATCH_BYTES, LOG_QUEUE_BYTES, LOG_QUEUE_JOBS};
 use crate::log_appender::Appender;
@@ -123,6 +124,7 @@ fn run(core: &LogCore, resume: Resume) -> io::Result<()> {
     let (supply, work) = supply(resume.ready);
     std::thread::scope(|scope| {
         std::thread::Builder::new().name("log-segments".into()).spawn_scoped(scope, || {
+            give_way();
             if let Err(error) = work.run(&core.dir, core.segment_bytes.most, &*core.syncer) {
                 core.poison.raise("the Raft log's segments could not be made or removed", &error);
             }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use holdfast_inventory::{LogIndex, codec};
 
 use crate::Missing;
+use crate::background::give_way;
 use crate::engine::{Batch, Engine};
 use crate::frame::{damaged, seal, unseal};
 use crate::limits::{ORDER_BATCH_BYTES, ORDER_GATHER_BYTES, ORDER_GATHER_MS};
@@ -34,6 +35,7 @@ fn read_meta<T: serde::de::DeserializeOwned>(engine: &Engine, key: &[u8]) -> io:
 
 /// Runs until the log is closed and written. A failure or a panic poisons the log: nobody waits for a writer that is gone.
 pub(crate) fn run_to_the_end(core: &OrderCore) {
+    give_way();
     let result = catch_unwind(AssertUnwindSafe(|| run(core)));
     if let Err(error) = result.unwrap_or_else(|_| Err(io::Error::other("its writer panicked"))) {
         core.poison.raise("the order log could not be written", &error);
