@@ -21,6 +21,7 @@
 //! | `desk` | the node-local protocol: admit, batch, resend, fence, refill |
 //! | `reconcile` | the leader's policy: grants, returns, reclaim, modes |
 //! | `codec` | bytes of commands and snapshots |
+//! | `planted` | bugs for tests of the tests; nothing of it without its feature |
 
 pub mod codec;
 mod command;
@@ -31,6 +32,7 @@ mod name;
 mod order;
 mod outcome;
 mod params;
+pub mod planted;
 pub mod reconcile;
 mod refusal;
 mod request;

@@ -6,7 +6,8 @@
 //! sleeps as synchronisation: everything waits for a condition, with a deadline of [`limits`].
 //!
 //! *Architecture invariant:* the harness reads none of the server's memory and links none of its code; `holdfast-node`
-//! is a dependency for the binary `holdfast-under-test` alone.
+//! is a dependency for the binary `holdfast-under-test` alone. Apart from it stands [`sim`], which links the pure core and
+//! has no processes at all.
 //!
 //! Map:
 //!
@@ -22,6 +23,7 @@
 //! | `command_line` | the program's other subcommands |
 //! | `console` | a session printed in a document, taken apart |
 //! | `wait` | conditions with deadlines |
+//! | `sim` | the protocol simulated, by seed |
 
 pub mod buyer;
 pub mod checks;
@@ -39,6 +41,7 @@ pub mod ports;
 pub mod process;
 pub mod report;
 pub mod sale;
+pub mod sim;
 pub mod turn;
 pub mod wait;
 

@@ -5,8 +5,10 @@
 
 use crate::desk::flight::{self, Flight};
 use crate::desk::limits::ENTRY_HEADER_BYTES;
-use crate::desk::{Desk, Effect, Records};
-use crate::{LogIndex, Moment, NodeId};
+use crate::desk::pending::Pending;
+use crate::desk::{Answer, Desk, Effect, Records};
+use crate::planted::{self, Planted};
+use crate::{LogIndex, Moment, NodeId, OrderRef, Seq, Status};
 
 /// How many requests a batch waits for, and until when.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +68,7 @@ impl<W> Desk<W> {
     /// A probe that was asked for at `sent` was answered with this read index, after a quorum confirmed the leader.
     pub fn fresh(&mut self, now: Moment, sent: Moment, read_index: LogIndex, records: &impl Records, out: &mut Vec<Effect<W>>) {
         self.begin(records);
+        let sent = if planted::is(Planted::ProofFromItsAnswer) { now } else { sent };
         // What counts is the entry that this Desk was told: its mirror is no younger, even if the state is.
         if self.proofs.answered(sent, read_index, self.applied.0) {
             self.proven(now, records, out);
@@ -97,11 +100,28 @@ impl<W> Desk<W> {
         if !is_full && !self.launch_rule.allows(now, self.forming.len()) {
             return;
         }
-        let items: Vec<_> = self.forming.drain(..self.cut()).collect();
+        let mut items: Vec<_> = self.forming.drain(..self.cut()).collect();
         let bytes = flight::encode(session, seq, &items);
         out.push(Effect::Propose(bytes.clone()));
+        if planted::is(Planted::AcceptGap) {
+            out.push(Effect::Propose(flight::encode::<W>(session, Seq(seq.0 + 1), &[])));
+        }
+        if planted::is(Planted::AcknowledgeBeforeCommit) {
+            self.acknowledge_early(&mut items, out);
+        }
         let backoff = self.config.resend_after;
         self.flight = Some(Flight { seq, bytes, items, resend_at: now.after(backoff), backoff });
+    }
+
+    /// A planted bug: the order will surely be the first of the next entry.
+    fn acknowledge_early(&self, items: &mut [Pending<W>], out: &mut Vec<Effect<W>>) {
+        let (index, stamp) = (LogIndex(self.applied.0.0 + 1), self.applied.1);
+        for (position, item) in (0..).zip(items.iter_mut().filter(|item| item.is_order())) {
+            if let Some(waiter) = item.waiter.take() {
+                let order = OrderRef { index, position };
+                out.push(Effect::Answer(waiter, Answer::Accepted { order, status: Status::Confirmed, index, stamp }));
+            }
+        }
     }
 
     /// How many of the forming requests fit one entry. One always does: names, keys and lines have bounds.

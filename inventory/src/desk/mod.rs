@@ -52,6 +52,7 @@ pub use records::*;
 
 use std::collections::{BTreeSet, VecDeque};
 
+use crate::planted::{self, Planted};
 use crate::{Attempt, LogIndex, Moment, NodeId, SessionId, SkuId, Stamp};
 use batch::LaunchRule;
 use flight::Flight;
@@ -149,6 +150,11 @@ impl<W> Desk<W> {
         self.flight.as_ref().map_or(0, |flight| flight.items.len())
     }
 
+    /// Units of a SKU that are admitted or on their way back, without an outcome.
+    pub fn provisional(&self, sku: SkuId) -> u64 {
+        self.shelves.get(sku).map_or(0, |shelf| shelf.provisional)
+    }
+
     /// Keys of requests that are not settled.
     pub fn keys_in_progress(&self) -> usize {
         self.keys.len()
@@ -156,7 +162,7 @@ impl<W> Desk<W> {
 
     /// Whether a proof shows that the state is not older than the bound.
     pub fn is_fresh(&self, now: Moment) -> bool {
-        self.proofs.is_fresh(now, self.config.fresh_for)
+        self.proofs.is_fresh(now, self.config.fresh_for) || planted::is(Planted::SoldOutWhileCutOff)
     }
 
     /// What sold since it was last found idle, for the report to the leader.

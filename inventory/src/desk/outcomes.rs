@@ -2,6 +2,7 @@
 
 use crate::desk::pending::Pending;
 use crate::desk::{Answer, Desk, Effect, Records};
+use crate::planted::{self, Planted};
 use crate::{Applied, BatchApplied, BatchOutcomes, BatchResult, CommandOutcome, Line, Moment, Outcome, Refusal, SkuId};
 
 impl<W> Desk<W> {
@@ -71,8 +72,10 @@ impl<W> Desk<W> {
         assert_eq!(items.len(), outcomes.outcomes.len(), "a batch has an outcome for each request");
         self.standing.batch_done();
         // Provisional units are dropped on every outcome, and of all requests before any is judged again.
-        for pending in &items {
-            self.release_claims(pending);
+        for (pending, outcome) in items.iter().zip(&outcomes.outcomes) {
+            if !(planted::is(Planted::KeepProvisional) && matches!(outcome, Outcome::Refused(_))) {
+                self.release_claims(pending);
+            }
         }
         let before = out.len();
         for (pending, outcome) in items.into_iter().zip(&outcomes.outcomes) {

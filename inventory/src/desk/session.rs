@@ -2,6 +2,7 @@
 
 use crate::desk::pending::Pending;
 use crate::desk::{Answer, Desk, Effect, Records, SessionNow};
+use crate::planted::{self, Planted};
 use crate::{Attempt, Moment, OpenSession, Seq, SessionId, SessionOpened};
 
 /// Whether this node may propose.
@@ -36,7 +37,7 @@ impl Standing {
 
     pub(super) fn batch_done(&mut self) {
         if let Some((_, seq)) = &mut self.open {
-            seq.0 += 1;
+            seq.0 += 1 + u64::from(planted::is(Planted::AcceptGap));
         }
     }
 

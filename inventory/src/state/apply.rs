@@ -5,6 +5,7 @@ use super::Inventory;
 use super::entry::{EntryContext, Touched};
 use super::limits::MAX_SWEPT;
 use super::sku::Sku;
+use crate::planted::{self, Planted};
 use crate::{Applied, BatchApplied, BatchResult, Command, CommandOutcome, Entry, EventKind, LogIndex, SessionOpened, SkuId, SkuRefusal};
 
 impl Inventory {
@@ -95,6 +96,10 @@ impl Inventory {
 
     fn conclude(&mut self, mut cx: EntryContext, outcome: CommandOutcome) -> Applied {
         cx.touched.sort_unstable_by_key(|touched| touched.sku);
+        if planted::is(Planted::HashOrder) && cx.touched.len() > 1 {
+            let by = planted::order() % cx.touched.len();
+            cx.touched.rotate_left(by);
+        }
         let touched = std::mem::take(&mut cx.touched);
         for Touched { sku: id, available_before } in &touched {
             let Some(sku) = self.skus.get(*id) else { continue };

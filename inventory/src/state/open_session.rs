@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::entry::EntryContext;
 use super::{Inventory, Session};
+use crate::planted::{self, Planted};
 use crate::{OpenSession, Seq, SessionId, SessionOpened};
 
 impl Inventory {
@@ -24,7 +25,11 @@ impl Inventory {
         };
         // Carry out.
         if let Some(session) = replaced {
-            self.shut(cx, session);
+            if planted::is(Planted::StrandSlices) {
+                self.sessions.get_mut(session).into_iter().for_each(|session| session.open = false);
+            } else {
+                self.shut(cx, session);
+            }
         }
         let id = SessionId(cx.index.0);
         self.sessions.insert(Session {

@@ -14,6 +14,7 @@ use super::hashing;
 use super::pages::Packed;
 use super::records::{Buyer, HeldOrder, KeyEntry, OrderRecord, Phase, key_kept_until};
 use super::sku::{Sku, Taken};
+use crate::planted::{self, Planted};
 use crate::{
     BuyerHash, EventKind, Fingerprint, KeyHash, Line, Millis, Order, OrderRef, OrderRequest, Outcome, Refusal, SaleState, SessionId, SkuId,
     Stamp, Status,
@@ -112,6 +113,7 @@ impl Inventory {
         }
         if let Some(limit) = sku.settings.per_buyer_limit {
             let bought = buyer.map_or(0, |buyer| buyer.units(sku.id));
+            let limit = limit + u32::from(planted::is(Planted::LimitOffByOne));
             if bought.saturating_add(line.units) > limit {
                 return Err(Refusal::BuyerLimit { sku: sku.id, limit, bought });
             }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::hashing::Keyed;
+use crate::planted::{self, Planted};
 use crate::{LogIndex, Mode, SessionId, Settings, SkuId, SkuName, SkuView, Stamp, Version};
 
 /// Units that one session may sell.
@@ -137,6 +138,10 @@ impl Sku {
             Taken::Confirmed => self.confirmed = less(self.confirmed, units),
         }
         self.pool = more(self.pool, units);
+        if planted::is(Planted::ReturnStockTwice) {
+            self.pool = more(self.pool, units);
+            self.stock = more(self.stock, units);
+        }
     }
 
     /// Units from the pool into a slice.

@@ -7,6 +7,7 @@ use super::pages::Packed;
 use super::snapshot_part::{Head, MAGIC, Part, Sums, VERSION};
 use super::{Inventory, Session, Sku};
 use crate::codec;
+use crate::planted::{self, Planted};
 
 /// Where a piece is found in the state.
 #[derive(Clone, Copy)]
@@ -61,6 +62,7 @@ impl Inventory {
         match place {
             Place::Head => Part::Head(Box::new(self.head())),
             Place::Skus(at) => Part::Skus(self.skus.chunk(at).map(|chunk| Vec::<Sku>::clone(chunk)).unwrap_or_default()),
+            Place::Keys(_) if planted::is(Planted::ForgetKeysInSnapshot) => Part::Keys(Vec::new()),
             Place::Keys(at) => Part::Keys(owned(self.keys.sorted_shard(at))),
             Place::Buyers(at) => Part::Buyers(owned(self.buyers.sorted_shard(at))),
             Place::Adjustments(at) => Part::Adjustments(owned(self.adjustments.sorted_shard(at))),
@@ -94,7 +96,7 @@ impl Inventory {
         let due = self.hold_deadlines.len() + self.key_deadlines.len() + self.order_deadlines.len() + self.adjustment_deadlines.len();
         Sums {
             skus: self.skus.len() as u64,
-            keys: self.keys.sum(),
+            keys: if planted::is(Planted::ForgetKeysInSnapshot) { 0 } else { self.keys.sum() },
             buyers: self.buyers.sum(),
             adjustments: self.adjustments.sum(),
             orders: self.orders.sum(),

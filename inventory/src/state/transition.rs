@@ -9,6 +9,7 @@ use super::hashing;
 use super::pages::Packed;
 use super::records::{Buyer, HeldOrder, OrderRecord, Phase, key_kept_until};
 use super::sku::Taken;
+use crate::planted::{self, Planted};
 use crate::{Content, EventKind, KeyHash, Line, Order, OrderRef, Outcome, Refusal, Stamp, Status, Transition, Transitioned};
 
 /// The order that a step is about, as this entry finds it.
@@ -50,6 +51,7 @@ impl Inventory {
         let held = self.held.get(at).cloned();
         if let Some(held) = &held
             && held.until <= cx.clock
+            && !planted::is(Planted::ConfirmPastDeadline)
         {
             self.expire(cx, at);
         }

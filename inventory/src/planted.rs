@@ -1,0 +1,122 @@
+//! Bugs that tests plant, one at a time, to show that they are caught.
+//!
+//! Without the feature `planted-bugs` every question here is answered "no" while compiling, and nothing of it is left in a
+//! build. Nothing in the core decides by itself which bug is planted: a test says so.
+
+/// A bug, named for what it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// A Desk acknowledges an order when it proposes it.
+    AcknowledgeBeforeCommit,
+    /// Batches of closed sessions are judged.
+    SkipSessionCheck,
+    /// Holds end by the node's wall clock.
+    ExpireByWallClock,
+    /// A snapshot leaves the keys out.
+    ForgetKeysInSnapshot,
+    /// A unit that comes back is counted as one more in stock, too.
+    ReturnStockTwice,
+    /// What an entry did is told in an order that differs from replica to replica, as that of a hash map does.
+    HashOrder,
+    /// A buyer gets one unit more than the limit.
+    LimitOffByOne,
+    /// A Desk believes its state fresh whatever was proven.
+    SoldOutWhileCutOff,
+    /// Two batches are in flight, and the second is taken before the first.
+    AcceptGap,
+    /// A key goes when its first deadline comes, though a later step gave it a longer life.
+    EvictKeysEarly,
+    /// A repeated batch is judged once more if it got no order.
+    JudgeRepeatedAgain,
+    /// A proof of freshness counts from its answer, not from its question.
+    ProofFromItsAnswer,
+    /// Units stay provisional when apply refused the request that wanted them.
+    KeepProvisional,
+    /// A session that is closed by its node's next one keeps its slices.
+    StrandSlices,
+    /// A hold that is over can be confirmed until it is swept.
+    ConfirmPastDeadline,
+    /// A late confirm does not count towards its buyer's limit.
+    LateConfirmUncounted,
+}
+
+#[cfg(feature = "planted-bugs")]
+mod switch {
+    use std::cell::Cell;
+
+    use super::Planted;
+    use crate::Stamp;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Planted>> = const { Cell::new(None) };
+        static WALL: Cell<Stamp> = const { Cell::new(Stamp(0)) };
+        static ORDER: Cell<usize> = const { Cell::new(0) };
+    }
+
+    impl Planted {
+        /// All of them.
+        pub const ALL: [Planted; 16] = [
+            Planted::AcknowledgeBeforeCommit,
+            Planted::SkipSessionCheck,
+            Planted::ExpireByWallClock,
+            Planted::ForgetKeysInSnapshot,
+            Planted::ReturnStockTwice,
+            Planted::HashOrder,
+            Planted::LimitOffByOne,
+            Planted::SoldOutWhileCutOff,
+            Planted::AcceptGap,
+            Planted::EvictKeysEarly,
+            Planted::JudgeRepeatedAgain,
+            Planted::ProofFromItsAnswer,
+            Planted::KeepProvisional,
+            Planted::StrandSlices,
+            Planted::ConfirmPastDeadline,
+            Planted::LateConfirmUncounted,
+        ];
+    }
+
+    /// Plants a bug on this thread, from here on; none takes it out again.
+    pub fn plant(bug: Option<Planted>) {
+        PLANTED.set(bug);
+        ORDER.set(0);
+    }
+
+    /// What the wall clock of the node shows whose state is worked on next.
+    pub fn set_wall(wall: Stamp) {
+        WALL.set(wall);
+    }
+
+    pub(crate) fn is(bug: Planted) -> bool {
+        PLANTED.get() == Some(bug)
+    }
+
+    pub(crate) fn wall() -> Stamp {
+        WALL.get()
+    }
+
+    pub(crate) fn order() -> usize {
+        ORDER.replace(ORDER.get() + 1)
+    }
+}
+
+#[cfg(not(feature = "planted-bugs"))]
+mod switch {
+    use super::Planted;
+    use crate::Stamp;
+
+    pub(crate) const fn is(_: Planted) -> bool {
+        false
+    }
+
+    pub(crate) const fn wall() -> Stamp {
+        Stamp(0)
+    }
+
+    pub(crate) const fn order() -> usize {
+        0
+    }
+}
+
+pub(crate) use switch::{is, order, wall};
+#[cfg(feature = "planted-bugs")]
+pub use switch::{plant, set_wall};

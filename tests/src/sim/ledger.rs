@@ -1,0 +1,402 @@
+//! An account of its own of what the log did, made from outcomes and events alone and held against the state after every
+//! entry: who has which order, how many units there are, what each key owns, which session may still apply.
+
+use std::collections::BTreeMap;
+
+use holdfast_inventory::{
+    AdjustStock, Applied, BatchResult, Command, CommandOutcome, EventKind, Inventory, KeyHash, Lines, LogIndex, Mode, NodeId, OrderRef,
+    Outcome, Params, SessionId, SessionOpened, SkuId, Stamp, Status,
+};
+
+use super::history::History;
+use super::tally::{Seen, Tally};
+use super::violation::{Checked, hold};
+
+/// An order as history tells it.
+#[derive(Clone, Debug)]
+pub(super) struct Sold {
+    pub(super) attempt: usize,
+    pub(super) key: KeyHash,
+    pub(super) buyer: String,
+    pub(super) lines: Lines,
+    pub(super) created: Stamp,
+    pub(super) node: NodeId,
+    /// Every status it had, with the entry that gave it.
+    pub(super) statuses: Vec<(LogIndex, Status)>,
+    /// Stamp of the last one.
+    pub(super) since: Stamp,
+    /// Until when its key was promised to be kept before the entry of the last status.
+    promised_before: Stamp,
+}
+
+impl Sold {
+    pub(super) fn status(&self) -> Status {
+        self.statuses[self.statuses.len() - 1].1
+    }
+
+    /// Every status that the order had at an entry, before, in and after it.
+    pub(super) fn statuses_at(&self, index: LogIndex) -> &[(LogIndex, Status)] {
+        values_at(&self.statuses, index, |(at, _)| *at)
+    }
+
+    /// First stamp at which its key may be forgotten by an entry. What time has undone is swept before a command that would
+    /// have prolonged it.
+    fn key_kept_until(&self, index: LogIndex, params: &Params) -> Stamp {
+        let is_of_this_entry = self.statuses.last().is_some_and(|(at, _)| *at == index);
+        if is_of_this_entry { self.promised_before } else { self.key_promised_until(params) }
+    }
+
+    /// The same, by its status: as the guarantees promise.
+    fn key_promised_until(&self, params: &Params) -> Stamp {
+        let after_end = self.since + params.idempotency_after_end;
+        match self.status() {
+            Status::Held { .. } => Stamp(u64::MAX),
+            Status::Released | Status::Expired => after_end,
+            Status::Confirmed | Status::Cancelled => after_end.max(self.created + params.idempotency_ttl),
+        }
+    }
+}
+
+/// Units of one SKU after a part of an entry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbers {
+    pub(super) index: LogIndex,
+    pub(super) stock: u64,
+    pub(super) held: u64,
+    pub(super) confirmed: u64,
+}
+
+impl Numbers {
+    pub(super) fn available(&self) -> u64 {
+        self.stock.saturating_sub(self.held + self.confirmed)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Track {
+    node: NodeId,
+    open: bool,
+    last_seq: u64,
+}
+
+/// The account.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub(super) orders: BTreeMap<OrderRef, Sold>,
+    /// Keys that the state must still know.
+    pub(super) owners: BTreeMap<KeyHash, OrderRef>,
+    pub(super) numbers: Vec<Vec<Numbers>>,
+    /// Units of a SKU that a buyer had after each entry that changed them.
+    pub(super) bought: BTreeMap<(String, SkuId), Vec<(LogIndex, u32)>>,
+    /// What apply said to each attempt, and where.
+    pub(super) judged: BTreeMap<usize, Vec<(LogIndex, Outcome)>>,
+    /// Stamp of every entry.
+    pub(super) stamps: Vec<Stamp>,
+    sessions: BTreeMap<SessionId, Track>,
+    adjusted: BTreeMap<Box<str>, Stamp>,
+    last_order: Option<OrderRef>,
+    /// Buyers whose units this entry changed, and what they have now.
+    recounted: Vec<(String, SkuId, u32)>,
+}
+
+impl Ledger {
+    /// Begins with the state that the world was founded with.
+    pub(super) fn new(head: &Inventory) -> Self {
+        let index = head.last_index();
+        let numbers = head.skus().map(|sku| vec![Numbers { index, stock: sku.stock, held: 0, confirmed: 0 }]).collect();
+        Self {
+            orders: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            numbers,
+            bought: BTreeMap::new(),
+            judged: BTreeMap::new(),
+            stamps: vec![head.clock(); usize::try_from(index.0).unwrap_or_default()],
+            sessions: BTreeMap::new(),
+            adjusted: BTreeMap::new(),
+            last_order: None,
+            recounted: Vec::new(),
+        }
+    }
+
+    pub(super) fn stamp(&self, index: LogIndex) -> Option<Stamp> {
+        self.stamps.get(usize::try_from(index.0).ok()?.checked_sub(1)?).copied()
+    }
+
+    /// Every value that a SKU's numbers had at an entry, before, in and after it.
+    pub(super) fn numbers_at(&self, sku: SkuId, index: LogIndex) -> &[Numbers] {
+        self.numbers.get(sku.0 as usize).map_or(&[], |numbers| values_at(numbers, index, |numbers| numbers.index))
+    }
+
+    /// Takes an entry that was applied to the state `head`.
+    pub(super) fn note(
+        &mut self,
+        command: Option<(Stamp, &Command<'_>)>,
+        applied: &Applied,
+        head: &Inventory,
+        history: &History,
+        tally: &mut Tally,
+    ) -> Checked {
+        self.note_time(command, applied)?;
+        self.note_session(applied, tally)?;
+        let mut makers = BTreeMap::new();
+        if let Some((_, Command::Batch(batch))) = command
+            && let CommandOutcome::Batch(taken) = &applied.outcome
+            && let BatchResult::Judged(outcomes) = &taken.result
+        {
+            for (request, outcome) in batch.requests.iter().zip(&outcomes.outcomes) {
+                self.note_outcome(history.attempt_of(request), applied, outcome, history, &mut makers)?;
+            }
+        }
+        if let Some((_, Command::AdjustStock(adjust))) = command {
+            self.note_adjustment(adjust, applied, head.params())?;
+        }
+        for event in &applied.events {
+            if let EventKind::Accepted { order, .. } = &event.kind {
+                hold!(IdsGrow, order.at.index == applied.index && order.at.position == event.position, "{order:?} in {}", applied.index);
+            }
+            self.note_event(&event.kind, applied, head, history, &makers, tally)?;
+        }
+        self.compare(applied, head, tally)
+    }
+
+    fn note_time(&mut self, command: Option<(Stamp, &Command<'_>)>, applied: &Applied) -> Checked {
+        let before = self.stamps.last().copied().unwrap_or_default();
+        let expected = command.map_or(before, |(stamp, _)| stamp.max(before));
+        hold!(LogTime, applied.stamp == expected, "entry {} has the stamp {} and not {expected}", applied.index, applied.stamp);
+        self.stamps.push(applied.stamp);
+        Ok(())
+    }
+
+    fn note_session(&mut self, applied: &Applied, tally: &mut Tally) -> Checked {
+        match &applied.outcome {
+            CommandOutcome::SessionOpened(SessionOpened::Opened { node, session, fresh: true, .. }) => {
+                self.sessions.values_mut().filter(|track| track.node == *node).for_each(|track| track.open = false);
+                self.sessions.insert(*session, Track { node: *node, open: true, last_seq: 0 });
+            }
+            CommandOutcome::SessionClosed { session, .. } => {
+                if let Some(track) = self.sessions.get_mut(session) {
+                    track.open = false;
+                }
+            }
+            CommandOutcome::Batch(batch) => match &batch.result {
+                BatchResult::Judged(_) => {
+                    let track = self.sessions.get_mut(&batch.session);
+                    hold!(Fencing, track.is_some(), "entry {} applies a batch of {}, which never opened", applied.index, batch.session);
+                    let Some(track) = track else { return Ok(()) };
+                    hold!(Fencing, track.open, "entry {} applies a batch of {}, which is closed", applied.index, batch.session);
+                    let last = std::mem::replace(&mut track.last_seq, batch.seq.0);
+                    hold!(
+                        Fencing,
+                        batch.seq.0 == last + 1,
+                        "entry {}: batch {} of {} after {last}",
+                        applied.index,
+                        batch.seq,
+                        batch.session
+                    );
+                }
+                BatchResult::Repeated(_) => tally.saw(Seen::RepeatedBatch),
+                BatchResult::Outdated => tally.saw(Seen::OutdatedBatch),
+                BatchResult::Closed => tally.saw(Seen::ClosedBatch),
+                BatchResult::Gap => {}
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn note_outcome(
+        &mut self,
+        attempt: Option<usize>,
+        applied: &Applied,
+        outcome: &Outcome,
+        history: &History,
+        makers: &mut BTreeMap<OrderRef, usize>,
+    ) -> Checked {
+        let Some(attempt) = attempt else {
+            hold!(NoPhantom, matches!(outcome, Outcome::Returned { .. }), "entry {} carries what nobody asked: {outcome:?}", applied.index);
+            return Ok(());
+        };
+        let has_effect = match outcome {
+            Outcome::Accepted { order, .. } => {
+                makers.insert(*order, attempt);
+                true
+            }
+            Outcome::Transitioned(step) => step.changed,
+            _ => false,
+        };
+        if has_effect {
+            let asked = &history.attempts[attempt];
+            hold!(
+                NoPhantom,
+                applied.stamp < asked.apply_before,
+                "attempt {attempt} applies at {} and was to by {}",
+                applied.stamp,
+                asked.apply_before
+            );
+            hold!(NoPhantom, !asked.is_without_effect(), "attempt {attempt} was told {:?} and applies at {}", asked.answer, applied.index);
+        }
+        self.judged.entry(attempt).or_default().push((applied.index, *outcome));
+        Ok(())
+    }
+
+    fn note_adjustment(&mut self, adjust: &AdjustStock, applied: &Applied, params: &Params) -> Checked {
+        let CommandOutcome::Sku(Ok(done)) = &applied.outcome else { return Ok(()) };
+        if done.replayed {
+            return Ok(());
+        }
+        if let Some(made) = self.adjusted.insert(adjust.key.clone(), applied.stamp) {
+            let may_be_new = made + params.idempotency_ttl <= applied.stamp;
+            hold!(KeysKept, may_be_new, "the adjustment {} of {made} is made again at {}", adjust.key, applied.stamp);
+        }
+        Ok(())
+    }
+
+    fn note_event(
+        &mut self,
+        event: &EventKind,
+        applied: &Applied,
+        head: &Inventory,
+        history: &History,
+        makers: &BTreeMap<OrderRef, usize>,
+        tally: &mut Tally,
+    ) -> Checked {
+        match event {
+            EventKind::Accepted { order, status } => {
+                let Some(&attempt) = makers.get(&order.at) else {
+                    hold!(NoPhantom, false, "{order:?} is nobody's");
+                    return Ok(());
+                };
+                hold!(IdsGrow, self.last_order.is_none_or(|last| last < order.at), "{} after {:?}", order.at, self.last_order);
+                self.last_order = Some(order.at);
+                let sold = Sold {
+                    attempt,
+                    key: order.key,
+                    buyer: order.buyer.to_string(),
+                    lines: order.lines.clone(),
+                    created: order.created,
+                    node: order.node,
+                    statuses: vec![(applied.index, *status)],
+                    since: applied.stamp,
+                    promised_before: Stamp(u64::MAX),
+                };
+                super::life::is_as_asked(&sold, *status, &history.attempts[attempt], history)?;
+                if let Some(before) = self.owners.insert(order.key, order.at) {
+                    let kept = self.orders[&before].key_kept_until(applied.index, head.params());
+                    hold!(OneOrderPerKey, kept <= applied.stamp, "the key of {before} owns {} too, at {}", order.at, applied.stamp);
+                }
+                self.count(applied, head, None, *status, &sold)?;
+                self.orders.insert(order.at, sold);
+                Ok(())
+            }
+            EventKind::Changed { order, status, .. } => {
+                let Some(mut sold) = self.orders.remove(order) else {
+                    hold!(NoPhantom, false, "{order} changes and was never accepted");
+                    return Ok(());
+                };
+                super::life::is_an_arrow(*order, &sold, *status, applied.stamp, head, tally)?;
+                self.count(applied, head, Some(sold.status()), *status, &sold)?;
+                if sold.statuses.last().is_some_and(|(at, _)| *at < applied.index) {
+                    sold.promised_before = sold.key_promised_until(head.params());
+                }
+                sold.statuses.push((applied.index, *status));
+                sold.since = applied.stamp;
+                self.orders.insert(*order, sold);
+                Ok(())
+            }
+            EventKind::Adjusted { sku, delta, .. } => {
+                let last = self.numbers[sku.0 as usize][self.numbers[sku.0 as usize].len() - 1];
+                let stock = last.stock.checked_add_signed(*delta);
+                hold!(Conservation, stock.is_some(), "{sku} loses more than it has");
+                self.numbers[sku.0 as usize].push(Numbers { index: applied.index, stock: stock.unwrap_or_default(), ..last });
+                Ok(())
+            }
+            EventKind::SoldOut { .. } | EventKind::BackInStock { .. } | EventKind::BuyerForgotten { .. } => Ok(()),
+        }
+    }
+
+    /// Moves an order's units from one status to the next, of its SKUs and of its buyer.
+    fn count(&mut self, applied: &Applied, head: &Inventory, from: Option<Status>, to: Status, sold: &Sold) -> Checked {
+        for line in &sold.lines {
+            let units = u64::from(line.units);
+            let numbers = &mut self.numbers[line.sku.0 as usize];
+            let mut now = numbers[numbers.len() - 1];
+            now.index = applied.index;
+            let is_held = |status: Status| matches!(status, Status::Held { .. });
+            if let Some(from) = from.filter(|from| from.is_live()) {
+                let place = if is_held(from) { &mut now.held } else { &mut now.confirmed };
+                *place -= units;
+            }
+            if to.is_live() {
+                let place = if is_held(to) { &mut now.held } else { &mut now.confirmed };
+                *place += units;
+            }
+            numbers.push(now);
+            hold!(NoOversell, now.held + now.confirmed <= now.stock, "{} is sold {} of {}", line.sku, now.held + now.confirmed, now.stock);
+            let was_live = from.is_some_and(Status::is_live);
+            if was_live != to.is_live() {
+                let bought = self.bought.entry((sold.buyer.clone(), line.sku)).or_insert_with(|| vec![(LogIndex(0), 0)]);
+                let had = bought[bought.len() - 1].1;
+                let has = if to.is_live() { had + line.units } else { had - line.units };
+                bought.push((applied.index, has));
+                let limit = head.sku(line.sku).and_then(|sku| sku.settings.per_buyer_limit);
+                let is_within = !to.is_live() || limit.is_none_or(|limit| has <= limit);
+                hold!(BuyerLimit, is_within, "{} has {has} of {}, more than {limit:?}", sold.buyer, line.sku);
+                self.recounted.push((sold.buyer.clone(), line.sku, has));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the state says the same.
+    fn compare(&mut self, applied: &Applied, head: &Inventory, tally: &mut Tally) -> Checked {
+        for &id in &applied.touched {
+            let Some(sku) = head.sku(id) else { continue };
+            let numbers = self.numbers[id.0 as usize][self.numbers[id.0 as usize].len() - 1];
+            hold!(Conservation, sku.is_conserved(), "{sku:?}");
+            let ours = (numbers.stock, numbers.held, numbers.confirmed);
+            hold!(Conservation, sku.stock == ours.0, "{id} has a stock of {} and was given {}", sku.stock, ours.0);
+            hold!(OneLife, (sku.held, sku.confirmed) == (ours.1, ours.2), "history tells {ours:?} of {sku:?}");
+            for slice in &sku.slices {
+                let open = self.sessions.get(&slice.session).is_some_and(|track| track.open);
+                hold!(NothingStranded, open && sku.mode == Mode::Sliced, "{} of {id} lie with {}", slice.units, slice.session);
+            }
+        }
+        let recounted = std::mem::take(&mut self.recounted);
+        for (at, (buyer, sku, units)) in recounted.iter().enumerate() {
+            let is_last = !recounted[at + 1..].iter().any(|(other, of, _)| (other, of) == (buyer, sku));
+            let counted = head.buyer_units(head.buyer_hash(buyer), *sku);
+            hold!(BuyerLimit, !is_last || counted == *units, "{buyer} has {units} of {sku}, the state counts {counted}");
+        }
+        self.compare_keys(applied.stamp, head, tally)
+    }
+
+    fn compare_keys(&mut self, clock: Stamp, head: &Inventory, tally: &mut Tally) -> Checked {
+        let gauges = head.gauges();
+        hold!(Bounded, gauges.keys + gauges.keyless_orders <= head.params().max_orders, "{gauges:?}");
+        if gauges.keys == self.owners.len() as u64 {
+            return Ok(());
+        }
+        let owners = std::mem::take(&mut self.owners);
+        for (key, order) in owners {
+            let promised = self.orders[&order].key_kept_until(head.last_index(), head.params());
+            match head.find_key(key) {
+                Some(record) => {
+                    hold!(OneOrderPerKey, record.order == order, "the key of {order} owns {}", record.order);
+                    self.owners.insert(key, order);
+                }
+                None => {
+                    hold!(KeysKept, promised <= clock, "the key of {order} is forgotten at {clock}, promised until {promised}");
+                    tally.saw(Seen::KeyForgotten);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The values of a growing list that stand for an entry: the last one before it, and those made in it.
+fn values_at<T>(values: &[T], index: LogIndex, at: impl Fn(&T) -> LogIndex) -> &[T] {
+    let from = values.partition_point(|value| at(value) < index);
+    let to = values.partition_point(|value| at(value) <= index);
+    &values[from.saturating_sub(1)..to]
+}

@@ -1,0 +1,168 @@
+//! The end of a run: the faults are over, everyone is answered, everything that is left is sold, at any node.
+
+use holdfast_inventory::{Answer, Command, Line, Lines, Millis, Moment, PatchSku, Refusal, SettingsPatch, SkuId, codec};
+
+use super::World;
+use super::history::Wish;
+use super::node;
+use super::violation::{Checked, Invariant, hold};
+
+/// A buyer of the end gives up after so many tries: then a unit is stranded.
+const MOST_TRIES: u32 = 12;
+/// What is left is sold in so many orders at most.
+const MOST_ORDERS: u32 = 40;
+
+impl World {
+    /// Heals everything, and looks whether the cluster comes to rest and sells.
+    pub(super) fn settle(&mut self) {
+        self.heal();
+        self.come_to_rest();
+        if self.violation.is_some() {
+            return;
+        }
+        for sku in 0..self.plan.skus.len() {
+            self.sell_out(SkuId(u32::try_from(sku).unwrap_or_default()));
+        }
+        self.come_to_rest();
+        let checked = self.is_at_rest();
+        self.check(checked);
+    }
+
+    fn heal(&mut self) {
+        self.is_healed = true;
+        self.trace.note(self.now, || "everything heals".into());
+        self.bus.mend();
+        (self.plan.lost, self.plan.doubled, self.plan.late, self.plan.slow_disk) = (0, 0, 0, 0);
+        let stamp = self.nodes.iter().map(|node| node.clock.at(self.now)).chain([self.head.clock()]).max().unwrap_or_default();
+        for at in 0..self.nodes.len() {
+            self.nodes[at].paused_until = self.nodes[at].paused_until.min(self.now);
+            self.nodes[at].applies_late_until = self.now;
+            self.nodes[at].clock.set(stamp, self.now);
+            if self.nodes[at].is_draining || !self.nodes[at].is_up {
+                self.start(at);
+            }
+            if !self.nodes[at].is_up {
+                self.start(at);
+            }
+        }
+    }
+
+    /// Long enough for a leader, sessions, reclaim, and for everyone who waits to be answered.
+    fn come_to_rest(&mut self) {
+        let desk = &self.plan.desk;
+        let waits = desk.request_ttl.0 + desk.outcome_grace.0 + desk.resend_at_most.0;
+        let until = self.now.after(Millis(waits + 3 * self.plan.election_timeout.0 + self.plan.reconcile.reclaim_after.0 + 100));
+        self.run_until(until);
+        if let Some(open) = (0..self.history.attempts.len()).find(|&at| self.is_open(at)) {
+            self.fail(Invariant::Live, format!("attempt {open} is never answered"));
+        }
+    }
+
+    fn is_open(&self, attempt: usize) -> bool {
+        let attempt = &self.history.attempts[attempt];
+        attempt.answer.is_none() && !attempt.is_lost
+    }
+
+    /// Asks for everything that is left of a SKU, at random nodes, until it is gone.
+    fn sell_out(&mut self, sku: SkuId) {
+        self.open_sale(sku);
+        let mut tries = 0;
+        for order in 0..MOST_ORDERS {
+            let left = self.head.sku(sku).map_or(0, holdfast_inventory::Sku::available);
+            if left == 0 || self.violation.is_some() {
+                break;
+            }
+            match self.buy(sku, left, &format!("rest-{sku}-{order}")) {
+                Some(Answer::Accepted { .. }) => tries = 0,
+                // Holds of the run may end meanwhile; the bound on remembered orders is nobody's fault.
+                Some(Answer::Refused { refusal: Refusal::Capacity { .. }, .. }) => return,
+                Some(Answer::Refused { refusal: Refusal::InsufficientStock { .. } | Refusal::SoldOut { .. }, .. }) => {}
+                answer if tries > MOST_TRIES => {
+                    self.fail(Invariant::NothingStranded, format!("{left} of {sku} can't be bought: {answer:?}"));
+                }
+                _ => tries += 1,
+            }
+        }
+        self.ask_for_none(sku);
+    }
+
+    /// Everybody hears that nothing is left, at every node.
+    fn ask_for_none(&mut self, sku: SkuId) {
+        for at in 0..self.nodes.len() {
+            let mut answer = None;
+            for round in 0..MOST_TRIES {
+                if self.violation.is_some() || self.head.sku(sku).is_none_or(|sku| sku.available() > 0) {
+                    return;
+                }
+                answer = self.buy_at(at, sku, 1, &format!("none-{sku}-{at}-{round}"));
+                if let Some(Answer::Refused { refusal: Refusal::SoldOut { .. } | Refusal::Capacity { .. }, .. }) = answer {
+                    break;
+                }
+            }
+            let is_told = matches!(answer, Some(Answer::Refused { refusal: Refusal::SoldOut { .. } | Refusal::Capacity { .. }, .. }));
+            if !is_told && self.head.sku(sku).is_some_and(|sku| sku.available() == 0) {
+                self.fail(Invariant::Live, format!("{sku} is sold out and node {} says {answer:?}", at + 1));
+            }
+        }
+    }
+
+    /// The operator lets everybody buy everything.
+    fn open_sale(&mut self, sku: SkuId) {
+        let Some(if_version) = self.head.sku(sku).map(|sku| sku.version) else { return };
+        let settings =
+            SettingsPatch { opens_at: Some(None), closes_at: Some(None), per_buyer_limit: Some(None), ..SettingsPatch::default() };
+        let Some(leader) = self.log.leader else { return };
+        self.append(leader, &codec::encode(&Command::SetSale { sku, open: true }));
+        self.append(leader, &codec::encode(&Command::PatchSku(PatchSku { sku, if_version, settings })));
+        self.run_until(self.now.after(Millis(20)));
+    }
+
+    fn buy(&mut self, sku: SkuId, units: u64, key: &str) -> Option<Answer> {
+        let at = self.random.place(self.nodes.len());
+        self.buy_at(at, sku, units, key)
+    }
+
+    /// One order, bought at once, and its answer; none if it was given none in time.
+    pub(super) fn buy_at(&mut self, at: usize, sku: SkuId, units: u64, key: &str) -> Option<Answer> {
+        let units = u32::try_from(units.min(u64::from(self.plan.params.max_line_units))).unwrap_or(u32::MAX);
+        let lines = Lines::from_slice(&[Line { sku, units }]);
+        let attempt = self.ask(at, Wish::Order { key: key.into(), buyer: format!("buyer-of-{key}"), lines, confirm: true })?;
+        let until = self.history.attempts[attempt].deadline.after(self.plan.desk.outcome_grace).after(Millis(50));
+        while self.is_open(attempt) && self.now < until && self.violation.is_none() {
+            self.run_until(Moment(self.now.0 + 5_000));
+        }
+        self.history.attempts[attempt].answer.map(|(_, answer)| answer)
+    }
+
+    /// Nothing waits, nothing flies, all replicas hold the same bytes, and every acknowledged order is there.
+    fn is_at_rest(&self) -> Checked {
+        let committed = self.log.committed();
+        for (at, node) in self.nodes.iter().enumerate() {
+            let (queued, flying, keys) = (node.desk.queued(), node.desk.in_flight(), node.desk.keys_in_progress());
+            hold!(Live, queued + flying + keys == 0, "node {} at rest: {queued} queued, {flying} in flight, {keys} keys", at + 1);
+            let behind = committed.0 - node.inventory.last_index().0;
+            hold!(Live, behind < 8, "node {} is {behind} entries behind at rest", at + 1);
+            hold!(Live, node.desk.session().is_some(), "node {} has no session at rest", at + 1);
+        }
+        let node = &self.nodes[self.history.attempts.len() % self.nodes.len()];
+        if node.inventory.last_index() == committed {
+            let same = node::bytes(&node.inventory) == node::bytes(&self.head);
+            hold!(SnapshotIsReplay, same, "the snapshot of node {} is not that of the whole log", node.id);
+        }
+        self.orders_are_there()
+    }
+
+    fn orders_are_there(&self) -> Checked {
+        for (order, sold) in &self.ledger.orders {
+            let Some(now) = self.head.order(*order) else { continue };
+            let same = now.status.status == sold.status() || sold.status().is_live() && !now.status.status.is_live();
+            hold!(OneLife, same, "{order} is {:?}, history tells {:?}", now.status.status, sold.status());
+        }
+        for attempt in &self.history.attempts {
+            if let Some((_, Answer::Accepted { order, .. } | Answer::Replayed { order })) = attempt.answer {
+                hold!(Acknowledged, self.ledger.orders.contains_key(&order), "{order} was acknowledged and is not there");
+            }
+        }
+        Ok(())
+    }
+}

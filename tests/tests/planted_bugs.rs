@@ -1,0 +1,53 @@
+//! Bugs planted in the core, one at a time: the simulator finds each, by what the bug breaks. Needs the feature of that name.
+
+use holdfast_inventory::planted::Planted;
+use holdfast_tests::sim::{self, Invariant};
+
+/// A bug is found within so many seeds.
+const SEEDS: u64 = 200;
+
+/// What a bug is named for: any of these tells of it.
+fn named_for(bug: Planted) -> &'static [Invariant] {
+    match bug {
+        Planted::AcknowledgeBeforeCommit => &[Invariant::Acknowledged],
+        Planted::SkipSessionCheck | Planted::AcceptGap | Planted::JudgeRepeatedAgain => &[Invariant::Fencing],
+        Planted::ExpireByWallClock => &[Invariant::LogTime, Invariant::ReplicasAgree],
+        Planted::ForgetKeysInSnapshot => &[Invariant::OneOrderPerKey, Invariant::ReplicasAgree],
+        Planted::ReturnStockTwice => &[Invariant::Conservation],
+        Planted::HashOrder => &[Invariant::ReplicasAgree],
+        Planted::LimitOffByOne | Planted::LateConfirmUncounted => &[Invariant::BuyerLimit],
+        Planted::SoldOutWhileCutOff | Planted::ProofFromItsAnswer => &[Invariant::HonestRefusal],
+        Planted::EvictKeysEarly => &[Invariant::KeysKept],
+        Planted::KeepProvisional | Planted::StrandSlices => &[Invariant::NothingStranded],
+        Planted::ConfirmPastDeadline => &[Invariant::LogTime],
+    }
+}
+
+#[test]
+fn every_planted_bug_is_caught_by_what_it_breaks() {
+    let missed: Vec<Planted> = std::thread::scope(|scope| {
+        let searches: Vec<_> = Planted::ALL.into_iter().map(|bug| (bug, scope.spawn(move || search(bug)))).collect();
+        searches.into_iter().filter_map(|(bug, found)| (!found.join().unwrap()).then_some(bug)).collect()
+    });
+    assert_eq!(missed, Vec::<Planted>::new(), "not caught within {SEEDS} seeds");
+}
+
+/// Looks for the bug seed by seed, on this thread, where it is planted. Prints what caught it.
+fn search(bug: Planted) -> bool {
+    sim::plant(Some(bug));
+    for seed in 0..SEEDS {
+        if let Some(violation) = sim::run(seed, false).violation.filter(|violation| named_for(bug).contains(&violation.invariant)) {
+            println!("{bug:?} → seed {seed} → {violation}");
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn without_a_planted_bug_nothing_is_found() {
+    sim::plant(None);
+    for seed in 0..SEEDS / 4 {
+        assert_eq!(sim::run(seed, false).violation, None, "seed {seed}");
+    }
+}

@@ -1,0 +1,54 @@
+//! The protocol, simulated: fresh seeds each time, seeds that once found something, and that a seed means one run only.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use holdfast_tests::sim::{self, regressions, runner};
+
+const FRESH_SEEDS: u64 = 300;
+
+#[test]
+fn nothing_is_ever_wrong_in_fresh_seeds() {
+    let from = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() * 1_000;
+    println!("{FRESH_SEEDS} seeds from {from}");
+    let summary = runner::run_many(from, FRESH_SEEDS, |_| {});
+    if let Some(failed) = &summary.failed {
+        panic!("{}", runner::told(failed.seed));
+    }
+    assert_eq!(summary.seeds, FRESH_SEEDS);
+}
+
+#[test]
+fn what_a_seed_once_found_stays_mended() {
+    for (seed, found) in regressions::SEEDS {
+        assert!(!runner::fails(*seed), "{}which once found: {found}", runner::told(*seed));
+    }
+}
+
+#[test]
+fn every_fault_fires_and_every_situation_comes_up() {
+    let summary = runner::run_many(0, FRESH_SEEDS, |_| {});
+    if let Some(failed) = &summary.failed {
+        panic!("{}", runner::told(failed.seed));
+    }
+    assert_eq!(summary.tally.missing(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_seed_means_one_run_byte_for_byte() {
+    for seed in 0..20 {
+        let (first, second) = (sim::run(seed, true), sim::run(seed, true));
+        assert!(first.trace.lines().len() > 100, "seed {seed} did nothing");
+        assert_eq!(first, second, "seed {seed}");
+        assert_eq!(first.tally, sim::run(seed, false).tally, "a trace changes nothing: seed {seed}");
+    }
+}
+
+#[test]
+fn three_desks_sell_a_whole_stock_and_nobody_hears_refilling_at_the_end() {
+    assert_eq!(sim::calm_sale(3, 500, 1_500, false), Ok((500, 1_000)));
+}
+
+#[test]
+fn three_units_on_ten_nodes_are_sold_first_come_first_served() {
+    assert_eq!(sim::calm_sale(10, 3, 300, true).map(|(accepted, _)| accepted), Ok(3));
+}
