@@ -25,8 +25,8 @@ impl Inventory {
         };
         // Carry out.
         if let Some(session) = replaced {
-            if planted::is(Planted::StrandSlices) {
-                self.sessions.get_mut(session).into_iter().for_each(|session| session.open = false);
+            if let Some(stranded) = self.sessions.get_mut(session).filter(|_| planted::is(Planted::StrandSlices)) {
+                stranded.open = false;
             } else {
                 self.shut(cx, session);
             }

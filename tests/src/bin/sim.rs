@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     }
     for (seed, found) in regressions::SEEDS {
         if runner::fails(*seed) {
-            print!("{}which once found: {found}\n", runner::told(*seed));
+            println!("{}which once found: {found}", runner::told(*seed));
             return exit(true);
         }
     }

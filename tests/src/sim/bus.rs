@@ -124,7 +124,7 @@ impl World {
         }
         let Envelope { from, from_life, to, message, .. } = envelope;
         match message {
-            Message::Propose(bytes) => self.proposed(from, from_life, to, bytes),
+            Message::Propose(bytes) => self.proposed(from, from_life, to, &bytes),
             Message::NotTaken => {
                 self.on_node(to, |desk, _, now, _| desk.proposal_refused(now));
             }

@@ -1,6 +1,5 @@
 //! Who leads, what is committed, who hears of it: Raft as far as it matters to what stands above it.
 
-use bytes::Bytes;
 use holdfast_inventory::{Command, LogIndex, Millis, Moment, codec};
 
 use super::World;
@@ -19,9 +18,9 @@ impl World {
     }
 
     /// A proposal arrives. A node that was deposed and does not know takes it, and loses it.
-    pub(super) fn proposed(&mut self, from: usize, from_life: u64, to: usize, bytes: Bytes) {
+    pub(super) fn proposed(&mut self, from: usize, from_life: u64, to: usize, bytes: &[u8]) {
         if self.leads(to) {
-            self.append(to, &bytes);
+            self.append(to, bytes);
         } else if self.nodes[to].leads {
             self.tally.saw(Seen::StaleLeader);
         } else {

@@ -45,7 +45,7 @@ impl World {
     }
 
     /// The process dies, and with it what it had in memory. Who waited for it knows nothing.
-    fn crash(&mut self, at: usize) {
+    pub(super) fn crash(&mut self, at: usize) {
         for attempt in self.history.open_at(at, self.nodes[at].life) {
             self.history.attempts[attempt].is_lost = true;
             self.tally.unknown += 1;
@@ -58,6 +58,9 @@ impl World {
 
     /// A process begins again: a crashed one, or a drained one, which ends first.
     pub(super) fn start(&mut self, at: usize) {
+        if self.absent == Some(at) {
+            return;
+        }
         if self.nodes[at].is_up {
             if self.nodes[at].is_draining {
                 self.crash(at);

@@ -116,9 +116,10 @@ impl World {
         let skus = self.plan.skus.len() as u64;
         let sku = SkuId(u32::try_from(self.random.below(skus + 1)).unwrap_or_default());
         let sessions: Vec<SessionId> = self.head.sessions().map(|session| session.id).collect();
-        let session = match self.random.chance(100) {
-            true => SessionId(self.random.below(self.head.last_index().0 + 2)),
-            false => self.random.pick(&sessions).unwrap_or_default(),
+        let session = if self.random.chance(100) {
+            SessionId(self.random.below(self.head.last_index().0 + 2))
+        } else {
+            self.random.pick(&sessions).unwrap_or_default()
         };
         let units = self.random.below(5);
         let action = match self.random.below(12) {

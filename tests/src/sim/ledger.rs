@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use holdfast_inventory::{
     AdjustStock, Applied, BatchResult, Command, CommandOutcome, EventKind, Inventory, KeyHash, Lines, LogIndex, Mode, NodeId, OrderRef,
-    Outcome, Params, SessionId, SessionOpened, SkuId, Stamp, Status,
+    Outcome, Params, SessionId, SessionOpened, SkuId, SkuView, Stamp, Status,
 };
 
 use super::history::History;
@@ -90,6 +90,8 @@ pub(super) struct Ledger {
     pub(super) bought: BTreeMap<(String, SkuId), Vec<(LogIndex, u32)>>,
     /// What apply said to each attempt, and where.
     pub(super) judged: BTreeMap<usize, Vec<(LogIndex, Outcome)>>,
+    /// Settings of every SKU from the entry on that changed them.
+    pub(super) settings: Vec<Vec<(LogIndex, SkuView)>>,
     /// Stamp of every entry.
     pub(super) stamps: Vec<Stamp>,
     sessions: BTreeMap<SessionId, Track>,
@@ -104,7 +106,9 @@ impl Ledger {
     pub(super) fn new(head: &Inventory) -> Self {
         let index = head.last_index();
         let numbers = head.skus().map(|sku| vec![Numbers { index, stock: sku.stock, held: 0, confirmed: 0 }]).collect();
+        let settings = head.skus().map(|sku| vec![(index, sku.view(None))]).collect();
         Self {
+            settings,
             orders: BTreeMap::new(),
             owners: BTreeMap::new(),
             numbers,
@@ -127,6 +131,12 @@ impl Ledger {
         self.numbers.get(sku.0 as usize).map_or(&[], |numbers| values_at(numbers, index, |numbers| numbers.index))
     }
 
+    /// The settings that a SKU had at an entry.
+    pub(super) fn settings_at(&self, sku: SkuId, index: LogIndex) -> Option<&SkuView> {
+        let settings = self.settings.get(sku.0 as usize)?;
+        settings[..settings.partition_point(|(at, _)| *at <= index)].last().map(|(_, view)| view)
+    }
+
     /// Takes an entry that was applied to the state `head`.
     pub(super) fn note(
         &mut self,
@@ -147,8 +157,10 @@ impl Ledger {
                 self.note_outcome(history.attempt_of(request), applied, outcome, history, &mut makers)?;
             }
         }
-        if let Some((_, Command::AdjustStock(adjust))) = command {
-            self.note_adjustment(adjust, applied, head.params())?;
+        match command {
+            Some((_, Command::AdjustStock(adjust))) => self.note_adjustment(adjust, applied, head.params())?,
+            Some((_, Command::PatchSku(_) | Command::SetSale { .. })) => self.note_settings(applied, head),
+            _ => {}
         }
         for event in &applied.events {
             if let EventKind::Accepted { order, .. } = &event.kind {
@@ -249,6 +261,14 @@ impl Ledger {
             hold!(KeysKept, may_be_new, "the adjustment {} of {made} is made again at {}", adjust.key, applied.stamp);
         }
         Ok(())
+    }
+
+    fn note_settings(&mut self, applied: &Applied, head: &Inventory) {
+        for &sku in &applied.touched {
+            if let (Some(settings), Some(view)) = (self.settings.get_mut(sku.0 as usize), head.view(sku, None)) {
+                settings.push((applied.index, view));
+            }
+        }
     }
 
     fn note_event(

@@ -17,6 +17,8 @@ use super::violation::{Invariant, Violation};
 pub(super) type Effects = Vec<Effect<usize>>;
 
 /// See the top of the file.
+// What a process is in the middle of: each may be so whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 pub(super) struct Node {
     pub(super) id: NodeId,
     pub(super) is_up: bool,

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 use std::num::NonZero;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Fault, Operation, Run, Seen, Tally, run};
@@ -50,7 +50,7 @@ pub fn run_many(from: u64, count: u64, progress: impl Fn(u64) + Sync) -> Summary
                 progress(at);
             }
         }
-        let mut all = summary.lock().expect("no run panics outside its guard");
+        let mut all = summary.lock().unwrap_or_else(PoisonError::into_inner);
         all.seeds += own.seeds;
         all.tally.add(&own.tally);
         let lowest = |run: &Run| run.seed;
@@ -61,7 +61,7 @@ pub fn run_many(from: u64, count: u64, progress: impl Fn(u64) + Sync) -> Summary
             scope.spawn(work);
         }
     });
-    let mut summary = summary.into_inner().expect("no run panics outside its guard");
+    let mut summary = summary.into_inner().unwrap_or_else(PoisonError::into_inner);
     summary.took = began.elapsed();
     summary
 }
@@ -75,9 +75,13 @@ pub fn told(seed: u64) -> String {
     if let Some(plan) = lines.first() {
         line(plan);
     }
-    lines.iter().skip(1.max(lines.len().saturating_sub(LAST_LINES))).for_each(|words| line(words));
+    for words in lines.iter().skip(1.max(lines.len().saturating_sub(LAST_LINES))) {
+        line(words);
+    }
     line("");
-    run.state.iter().for_each(|words| line(words));
+    for words in &run.state {
+        line(words);
+    }
     line("");
     match &run.violation {
         Some(violation) => line(&format!("seed {seed}: {violation}")),
@@ -100,11 +104,17 @@ impl Summary {
             tally.steps, tally.entries, tally.acknowledged, tally.refused, tally.unknown
         ));
         line("operations".into());
-        Operation::ALL.iter().for_each(|&it| line(format!("  {:>10}  {}", tally.operations(it), it.words())));
+        for &it in Operation::ALL {
+            line(format!("  {:>10}  {}", tally.operations(it), it.words()));
+        }
         line("faults".into());
-        Fault::ALL.iter().for_each(|&it| line(format!("  {:>10}  {}", tally.faults(it), it.words())));
+        for &it in Fault::ALL {
+            line(format!("  {:>10}  {}", tally.faults(it), it.words()));
+        }
         line("runs that came to".into());
-        Seen::ALL.iter().for_each(|&it| line(format!("  {:>10}  {}", tally.runs_with(it), it.words())));
+        for &it in Seen::ALL {
+            line(format!("  {:>10}  {}", tally.runs_with(it), it.words()));
+        }
         text
     }
 }

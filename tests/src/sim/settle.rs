@@ -5,6 +5,7 @@ use holdfast_inventory::{Answer, Command, Line, Lines, Millis, Moment, PatchSku,
 use super::World;
 use super::history::Wish;
 use super::node;
+use super::tally::Seen;
 use super::violation::{Checked, Invariant, hold};
 
 /// A buyer of the end gives up after so many tries: then a unit is stranded.
@@ -16,6 +17,7 @@ impl World {
     /// Heals everything, and looks whether the cluster comes to rest and sells.
     pub(super) fn settle(&mut self) {
         self.heal();
+        self.answers_again();
         self.come_to_rest();
         if self.violation.is_some() {
             return;
@@ -30,11 +32,18 @@ impl World {
 
     fn heal(&mut self) {
         self.is_healed = true;
+        // One of a minority may never come back: nothing may be stranded with it.
+        self.absent = (self.nodes.len() > 2 && self.random.chance(300)).then(|| self.random.place(self.nodes.len()));
+        if let Some(absent) = self.absent {
+            self.tally.saw(Seen::NeverBack);
+            self.trace.note(self.now, || format!("node {} never comes back", absent + 1));
+            self.crash(absent);
+        }
         self.trace.note(self.now, || "everything heals".into());
         self.bus.mend();
         (self.plan.lost, self.plan.doubled, self.plan.late, self.plan.slow_disk) = (0, 0, 0, 0);
         let stamp = self.nodes.iter().map(|node| node.clock.at(self.now)).chain([self.head.clock()]).max().unwrap_or_default();
-        for at in 0..self.nodes.len() {
+        for at in self.present() {
             self.nodes[at].paused_until = self.nodes[at].paused_until.min(self.now);
             self.nodes[at].applies_late_until = self.now;
             self.nodes[at].clock.set(stamp, self.now);
@@ -43,6 +52,37 @@ impl World {
             }
             if !self.nodes[at].is_up {
                 self.start(at);
+            }
+        }
+    }
+
+    /// Nodes that are there in the end.
+    fn present(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|at| Some(*at) != self.absent).collect()
+    }
+
+    /// Soon after the faults every node gives a definite answer again.
+    fn answers_again(&mut self) {
+        let desk = &self.plan.desk;
+        let waits = desk.resend_at_most.0 + desk.refill_wait.0 + desk.outcome_grace.0 + 3 * self.plan.election_timeout.0;
+        let until = self.now.after(Millis(waits + 50));
+        let mut silent = self.present();
+        let (mut asked, mut round) = (Vec::new(), 0);
+        while !silent.is_empty() && self.violation.is_none() {
+            if self.now > until {
+                self.fail(Invariant::Live, format!("node {} gives no definite answer {waits} ms after the faults", silent[0] + 1));
+                return;
+            }
+            for &at in &silent {
+                asked.extend(self.ask_one(at, SkuId(0), &format!("first-{at}-{round}")));
+            }
+            round += 1;
+            let patience = self.now.after(Millis(20));
+            self.run_until(patience);
+            for attempt in asked.iter().map(|&attempt: &usize| &self.history.attempts[attempt]) {
+                if let Some((_, Answer::Accepted { .. } | Answer::Refused { .. })) = attempt.answer {
+                    silent.retain(|at| *at != attempt.node);
+                }
             }
         }
     }
@@ -88,7 +128,7 @@ impl World {
 
     /// Everybody hears that nothing is left, at every node.
     fn ask_for_none(&mut self, sku: SkuId) {
-        for at in 0..self.nodes.len() {
+        for at in self.present() {
             let mut answer = None;
             for round in 0..MOST_TRIES {
                 if self.violation.is_some() || self.head.sku(sku).is_none_or(|sku| sku.available() > 0) {
@@ -118,7 +158,8 @@ impl World {
     }
 
     fn buy(&mut self, sku: SkuId, units: u64, key: &str) -> Option<Answer> {
-        let at = self.random.place(self.nodes.len());
+        let present = self.present();
+        let at = present[self.random.place(present.len())];
         self.buy_at(at, sku, units, key)
     }
 
@@ -137,14 +178,19 @@ impl World {
     /// Nothing waits, nothing flies, all replicas hold the same bytes, and every acknowledged order is there.
     fn is_at_rest(&self) -> Checked {
         let committed = self.log.committed();
-        for (at, node) in self.nodes.iter().enumerate() {
+        if let Some(gone) = self.absent {
+            let session = self.head.session_of(self.nodes[gone].id);
+            hold!(NothingStranded, session.is_none_or(|session| !session.open), "node {} is gone and keeps {session:?}", gone + 1);
+        }
+        for (at, node) in self.present().into_iter().map(|at| (at, &self.nodes[at])) {
             let (queued, flying, keys) = (node.desk.queued(), node.desk.in_flight(), node.desk.keys_in_progress());
             hold!(Live, queued + flying + keys == 0, "node {} at rest: {queued} queued, {flying} in flight, {keys} keys", at + 1);
             let behind = committed.0 - node.inventory.last_index().0;
             hold!(Live, behind < 8, "node {} is {behind} entries behind at rest", at + 1);
             hold!(Live, node.desk.session().is_some(), "node {} has no session at rest", at + 1);
         }
-        let node = &self.nodes[self.history.attempts.len() % self.nodes.len()];
+        let present = self.present();
+        let node = &self.nodes[present[self.history.attempts.len() % present.len()]];
         if node.inventory.last_index() == committed {
             let same = node::bytes(&node.inventory) == node::bytes(&self.head);
             hold!(SnapshotIsReplay, same, "the snapshot of node {} is not that of the whole log", node.id);

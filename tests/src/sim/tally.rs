@@ -97,6 +97,7 @@ counted! {
         JumpInSession = "a snapshot jump with a batch in flight",
         JumpOverSession = "a snapshot jump over the end of a session",
         NoMajority = "no majority",
+        NeverBack = "a node that never came back",
         RestartBehind = "a restart behind what was applied",
     }
 }

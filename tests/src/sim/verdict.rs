@@ -2,7 +2,7 @@
 //!
 //! That acknowledged orders stay in the log, and that those without effect never get into it, the ledger sees afterwards.
 
-use holdfast_inventory::{Answer, LogIndex, Millis, Moment, OrderRef, Outcome, Refusal, SkuId, Stamp, Status};
+use holdfast_inventory::{Answer, LogIndex, Millis, Moment, OrderRef, Outcome, Refusal, SaleState, SkuId, Stamp, Status};
 
 use super::history::{Attempt, History, Wish};
 use super::ledger::Ledger;
@@ -17,6 +17,9 @@ pub(super) struct Court<'a> {
     pub(super) log: &'a Log,
     pub(super) now: Moment,
     pub(super) fresh_for: Millis,
+    /// What the leader would stamp now, if there is one.
+    pub(super) stamp_now: Option<Stamp>,
+    pub(super) cancel_window: Millis,
 }
 
 impl Court<'_> {
@@ -120,7 +123,19 @@ impl Court<'_> {
                 hold!(HonestRefusal, is_true, "{available} of {sku} are told at {index}: {numbers:?}");
                 self.is_fresh(attempt, sku, index)
             }
-            Refusal::BuyerLimit { sku, bought, .. } => self.has_bought(attempt, sku, bought, index),
+            Refusal::BuyerLimit { sku, bought, .. } => {
+                self.is_fresh(attempt, sku, index)?;
+                self.has_bought(attempt, sku, bought, index)
+            }
+            Refusal::NotOpen { sku, .. } | Refusal::Closed { sku } => {
+                self.is_fresh(attempt, sku, index)?;
+                self.is_not_on_sale(sku, index, stamp, matches!(refusal, Refusal::Closed { .. }))
+            }
+            Refusal::UnknownSku { sku } => {
+                hold!(HonestRefusal, self.ledger.settings_at(sku, index).is_none(), "{sku} is told unknown at {index}");
+                Ok(())
+            }
+            Refusal::UnknownOrder => self.is_forgotten(attempt, index, stamp),
             Refusal::TooLate => {
                 hold!(HonestRefusal, stamp >= attempt.apply_before, "attempt {at} is told too late at {stamp}");
                 Ok(())
@@ -148,6 +163,34 @@ impl Court<'_> {
         let Some(next) = self.log.committed_at(LogIndex(index.0 + 1)) else { return Ok(()) };
         let is_fresh = self.now <= next.after(self.fresh_for) || next >= attempt.invoked;
         hold!(HonestRefusal, is_fresh, "what is told of {sku} at {index} is {} old", self.now.since(next));
+        Ok(())
+    }
+
+    /// By the settings at the index the sale is not open, or is closed, at the stamp of the index or by the leader's clock.
+    fn is_not_on_sale(&self, sku: SkuId, index: LogIndex, stamp: Stamp, closed: bool) -> Checked {
+        let settings = self.ledger.settings_at(sku, index);
+        let says = |at: Stamp| match settings.map(|settings| settings.sale_state(at)) {
+            Some(SaleState::Closed) => closed,
+            Some(SaleState::NotOpen { .. }) => !closed,
+            _ => false,
+        };
+        let is_true = says(stamp) || self.stamp_now.is_none_or(says);
+        hold!(HonestRefusal, is_true, "{sku} is told {} at {stamp}: {settings:?}", if closed { "closed" } else { "not open" });
+        Ok(())
+    }
+
+    /// Only an order that no step can change any more may be unknown.
+    fn is_forgotten(&self, attempt: &Attempt, index: LogIndex, stamp: Stamp) -> Checked {
+        let Wish::Step { order, .. } = &attempt.wish else { return Ok(()) };
+        let Some(sold) = self.ledger.orders.get(order) else { return Ok(()) };
+        let (since_entry, status) = sold.statuses_at(index).last().copied().unwrap_or((LogIndex(0), Status::Expired));
+        let since = self.ledger.stamp(since_entry).unwrap_or_default();
+        let may_change = match status {
+            Status::Held { .. } => true,
+            Status::Confirmed => stamp < since + self.cancel_window,
+            _ => false,
+        };
+        hold!(HonestRefusal, !may_change, "{order} is {status:?} since {since} and told unknown at {stamp}");
         Ok(())
     }
 

@@ -80,6 +80,8 @@ pub(super) struct World {
     pub(super) violation: Option<Violation>,
     /// No more faults and operations; what is left is settled.
     pub(super) is_healed: bool,
+    /// The node that stays away in the end.
+    pub(super) absent: Option<usize>,
 }
 
 impl World {
@@ -107,6 +109,7 @@ impl World {
             trace,
             violation: None,
             is_healed: false,
+            absent: None,
             plan,
         };
         world.begin();
@@ -166,13 +169,10 @@ impl World {
         }
         self.tally.steps += 1;
         self.now = self.now.max(next);
-        match waking.filter(|(wake, _)| first.is_none_or(|first| *wake < first)) {
-            Some((_, at)) => self.wake(at),
-            None => {
-                if let Some((_, event)) = self.queue.pop_first() {
-                    self.happen(event);
-                }
-            }
+        if let Some((_, at)) = waking.filter(|(wake, _)| first.is_none_or(|first| *wake < first)) {
+            self.wake(at);
+        } else if let Some((_, event)) = self.queue.pop_first() {
+            self.happen(event);
         }
         true
     }
@@ -242,8 +242,15 @@ impl World {
     fn answered(&mut self, attempt: usize, answer: Answer) {
         let at = self.history.attempts[attempt].node;
         self.trace.note(self.now, || format!("node {} answers attempt {attempt}: {answer:?}", at + 1));
-        let court =
-            Court { ledger: &self.ledger, history: &self.history, log: &self.log, now: self.now, fresh_for: self.plan.desk.fresh_for };
+        let court = Court {
+            ledger: &self.ledger,
+            history: &self.history,
+            log: &self.log,
+            now: self.now,
+            fresh_for: self.plan.desk.fresh_for,
+            stamp_now: self.log.leader.map(|leader| self.nodes[leader].clock.at(self.now)),
+            cancel_window: self.plan.params.cancel_window,
+        };
         let checked = court.judge(attempt, &answer, self.nodes[at].inventory.last_index(), &mut self.tally);
         self.check(checked);
         self.history.attempts[attempt].answer = Some((self.now, answer));
@@ -293,9 +300,10 @@ impl World {
     fn tell_later(&mut self, at: usize, life: u64) {
         let node = &self.nodes[at];
         if node.life == life && node.is_up {
-            match self.now < node.paused_until {
-                true => self.at(node.paused_until, Event::Tell { at, life }),
-                false => self.tell(at),
+            if self.now < node.paused_until {
+                self.at(node.paused_until, Event::Tell { at, life });
+            } else {
+                self.tell(at);
             }
         }
     }
