@@ -16,7 +16,7 @@ impl Inventory {
             match self.orders.get(entry.order).copied() {
                 // A later step made the key's life longer, or a late confirm is on its way through.
                 Some(record) if record.key_until() > cx.clock && !planted::is(Planted::EvictKeysEarly) => {
-                    self.key_deadlines.push(record.key_until(), key)
+                    self.key_deadlines.push(record.key_until(), key);
                 }
                 record => {
                     self.forget_key(key);

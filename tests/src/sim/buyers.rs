@@ -181,7 +181,7 @@ impl World {
         self.tally.did(operation);
         let at = self.random.place(self.nodes.len());
         if self.nodes[at].is_running(self.now) {
-            self.to_leader(at, Message::Propose(codec::encode(command).into()));
+            self.tell_leader(at, Message::Propose(codec::encode(command).into()));
         }
     }
 

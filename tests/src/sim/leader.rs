@@ -42,7 +42,7 @@ impl World {
         };
         let refills: Vec<_> = std::mem::take(&mut node.refills).into_iter().map(|(sku, (units, needed))| (sku, units, needed)).collect();
         let urgent = !refills.is_empty();
-        self.to_leader(at, Message::Report(Box::new(report), refills));
+        self.tell_leader(at, Message::Report(Box::new(report), refills));
         if !urgent {
             self.nodes[at].will_report = false;
             self.report_soon(at, REPORT_EVERY.0 * 1000);

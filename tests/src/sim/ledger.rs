@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use holdfast_inventory::{
-    AdjustStock, Applied, BatchResult, Command, CommandOutcome, EventKind, Inventory, KeyHash, Lines, LogIndex, Mode, NodeId, OrderRef,
-    Outcome, Params, SessionId, SessionOpened, SkuId, SkuView, Stamp, Status,
+    AdjustStock, Applied, BatchResult, Command, CommandOutcome, EventKind, Inventory, KeyHash, Lines, LogIndex, NodeId, OrderRef, Outcome,
+    Params, SessionId, SessionOpened, SkuId, SkuView, Stamp, Status,
 };
 
 use super::history::History;
@@ -41,7 +41,7 @@ impl Sold {
 
     /// First stamp at which its key may be forgotten by an entry. What time has undone is swept before a command that would
     /// have prolonged it.
-    fn key_kept_until(&self, index: LogIndex, params: &Params) -> Stamp {
+    pub(super) fn key_kept_until(&self, index: LogIndex, params: &Params) -> Stamp {
         let is_of_this_entry = self.statuses.last().is_some_and(|(at, _)| *at == index);
         if is_of_this_entry { self.promised_before } else { self.key_promised_until(params) }
     }
@@ -73,9 +73,9 @@ impl Numbers {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Track {
+pub(super) struct Track {
     node: NodeId,
-    open: bool,
+    pub(super) open: bool,
     last_seq: u64,
 }
 
@@ -94,11 +94,11 @@ pub(super) struct Ledger {
     pub(super) settings: Vec<Vec<(LogIndex, SkuView)>>,
     /// Stamp of every entry.
     pub(super) stamps: Vec<Stamp>,
-    sessions: BTreeMap<SessionId, Track>,
+    pub(super) sessions: BTreeMap<SessionId, Track>,
     adjusted: BTreeMap<Box<str>, Stamp>,
     last_order: Option<OrderRef>,
     /// Buyers whose units this entry changed, and what they have now.
-    recounted: Vec<(String, SkuId, u32)>,
+    pub(super) recounted: Vec<(String, SkuId, u32)>,
 }
 
 impl Ledger {
@@ -355,59 +355,13 @@ impl Ledger {
             let was_live = from.is_some_and(Status::is_live);
             if was_live != to.is_live() {
                 let bought = self.bought.entry((sold.buyer.clone(), line.sku)).or_insert_with(|| vec![(LogIndex(0), 0)]);
-                let had = bought[bought.len() - 1].1;
-                let has = if to.is_live() { had + line.units } else { had - line.units };
-                bought.push((applied.index, has));
+                let before = bought[bought.len() - 1].1;
+                let after = if to.is_live() { before + line.units } else { before - line.units };
+                bought.push((applied.index, after));
                 let limit = head.sku(line.sku).and_then(|sku| sku.settings.per_buyer_limit);
-                let is_within = !to.is_live() || limit.is_none_or(|limit| has <= limit);
-                hold!(BuyerLimit, is_within, "{} has {has} of {}, more than {limit:?}", sold.buyer, line.sku);
-                self.recounted.push((sold.buyer.clone(), line.sku, has));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the state says the same.
-    fn compare(&mut self, applied: &Applied, head: &Inventory, tally: &mut Tally) -> Checked {
-        for &id in &applied.touched {
-            let Some(sku) = head.sku(id) else { continue };
-            let numbers = self.numbers[id.0 as usize][self.numbers[id.0 as usize].len() - 1];
-            hold!(Conservation, sku.is_conserved(), "{sku:?}");
-            let ours = (numbers.stock, numbers.held, numbers.confirmed);
-            hold!(Conservation, sku.stock == ours.0, "{id} has a stock of {} and was given {}", sku.stock, ours.0);
-            hold!(OneLife, (sku.held, sku.confirmed) == (ours.1, ours.2), "history tells {ours:?} of {sku:?}");
-            for slice in &sku.slices {
-                let open = self.sessions.get(&slice.session).is_some_and(|track| track.open);
-                hold!(NothingStranded, open && sku.mode == Mode::Sliced, "{} of {id} lie with {}", slice.units, slice.session);
-            }
-        }
-        let recounted = std::mem::take(&mut self.recounted);
-        for (at, (buyer, sku, units)) in recounted.iter().enumerate() {
-            let is_last = !recounted[at + 1..].iter().any(|(other, of, _)| (other, of) == (buyer, sku));
-            let counted = head.buyer_units(head.buyer_hash(buyer), *sku);
-            hold!(BuyerLimit, !is_last || counted == *units, "{buyer} has {units} of {sku}, the state counts {counted}");
-        }
-        self.compare_keys(applied.stamp, head, tally)
-    }
-
-    fn compare_keys(&mut self, clock: Stamp, head: &Inventory, tally: &mut Tally) -> Checked {
-        let gauges = head.gauges();
-        hold!(Bounded, gauges.keys + gauges.keyless_orders <= head.params().max_orders, "{gauges:?}");
-        if gauges.keys == self.owners.len() as u64 {
-            return Ok(());
-        }
-        let owners = std::mem::take(&mut self.owners);
-        for (key, order) in owners {
-            let promised = self.orders[&order].key_kept_until(head.last_index(), head.params());
-            match head.find_key(key) {
-                Some(record) => {
-                    hold!(OneOrderPerKey, record.order == order, "the key of {order} owns {}", record.order);
-                    self.owners.insert(key, order);
-                }
-                None => {
-                    hold!(KeysKept, promised <= clock, "the key of {order} is forgotten at {clock}, promised until {promised}");
-                    tally.saw(Seen::KeyForgotten);
-                }
+                let is_within = !to.is_live() || limit.is_none_or(|limit| after <= limit);
+                hold!(BuyerLimit, is_within, "{} has {after} of {}, more than {limit:?}", sold.buyer, line.sku);
+                self.recounted.push((sold.buyer.clone(), line.sku, after));
             }
         }
         Ok(())

@@ -18,10 +18,11 @@
 //! | `bus`, `clock`, `faults` | what goes wrong |
 //! | `node`, `leader` | a process; the leader's policy, and nonsense in its place |
 //! | `buyers`, `history` | who asks what, and what each attempt was answered |
-//! | `ledger`, `life`, `verdict`, `invariants`, `settle` | what must be true |
+//! | `ledger`, `audit`, `life`, `verdict`, `invariants`, `settle` | what must be true |
 //! | `runner`, `regressions` | many seeds, on all cores; those that once found something |
 //! | `tally`, `trace`, `violation` | what is told of a run |
 
+mod audit;
 mod bus;
 mod buyers;
 mod clock;
@@ -81,7 +82,6 @@ pub fn run(seed: u64, traced: bool) -> Run {
     let mut world = World::new(plan, random, Trace::new(traced));
     let lasts = Moment(world.plan.lasts.0 * 1000);
     guarded(&mut world, |world| {
-        world.trace.note(world.now, || format!("{:?}", world.plan));
         world.run_until(lasts);
         if world.violation.is_none() {
             world.settle();

@@ -46,7 +46,7 @@ pub fn run_many(from: u64, count: u64, progress: impl Fn(u64) + Sync) -> Summary
                 own.failed = Some(run);
                 break;
             }
-            if at % 64 == 0 {
+            if at.is_multiple_of(64) {
                 progress(at);
             }
         }

@@ -151,8 +151,8 @@ impl Court<'_> {
         let Wish::Order { key, buyer, lines, confirm } = &attempt.wish else { return Ok(()) };
         let owner = self.ledger.owners.get(&self.history.key(buyer, key)).filter(|order| order.index <= index);
         let Some(sold) = owner.and_then(|order| self.ledger.orders.get(order)) else { return Ok(()) };
-        let Wish::Order { confirm: owned, .. } = &self.history.attempts[sold.attempt].wish else { return Ok(()) };
-        let same = sold.lines == *lines && owned == confirm;
+        let Wish::Order { confirm: at_once, .. } = &self.history.attempts[sold.attempt].wish else { return Ok(()) };
+        let same = sold.lines == *lines && at_once == confirm;
         hold!(OneOrderPerKey, !same, "{buyer}'s {key} owns an order at {index} and hears {refusal:?}");
         hold!(OneOrderPerKey, refusal == Refusal::KeyReused, "{buyer}'s {key} owns another order and hears {refusal:?}");
         Ok(())

@@ -117,6 +117,7 @@ impl World {
     }
 
     fn begin(&mut self) {
+        self.trace.note(self.now, || format!("{:?}", self.plan));
         if self.plan.drift {
             self.tally.fired(Fault::ClockDrift);
         }
@@ -216,9 +217,9 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::Answer(attempt, answer) => self.answered(attempt, answer),
-                Effect::Propose(bytes) => self.to_leader(at, Message::Propose(bytes)),
+                Effect::Propose(bytes) => self.tell_leader(at, Message::Propose(bytes)),
                 Effect::OpenSession(open) => {
-                    self.to_leader(at, Message::Propose(holdfast_inventory::codec::encode(&Command::OpenSession(open)).into()));
+                    self.tell_leader(at, Message::Propose(holdfast_inventory::codec::encode(&Command::OpenSession(open)).into()));
                 }
                 Effect::AskRefill { sku, units, needed } => {
                     self.nodes[at].refills.insert(sku, (units, needed));
@@ -226,14 +227,14 @@ impl World {
                 }
                 Effect::Probe => {
                     let sent = self.nodes[at].moment(self.now);
-                    self.to_leader(at, Message::Probe(sent));
+                    self.tell_leader(at, Message::Probe(sent));
                 }
             }
         }
     }
 
     /// Sends to the leader that a node knows of; without one it goes nowhere.
-    pub(super) fn to_leader(&mut self, at: usize, message: Message) {
+    pub(super) fn tell_leader(&mut self, at: usize, message: Message) {
         if let Some(leader) = self.nodes[at].leader {
             self.send(at, leader, message);
         }
