@@ -31,7 +31,7 @@ impl World {
             Fault::OneWayCut | Fault::Isolated | Fault::Split => self.cut(fault, at),
             Fault::ClockJump => self.jump_clock(at),
             Fault::TimeSkip => self.skip_time(),
-            Fault::SnapshotJump => self.jump(at),
+            Fault::SnapshotJump => self.fall_behind(at),
             Fault::CloseSession => self.close_a_session(),
             Fault::Drain => {
                 self.nodes[at].is_draining = true;
@@ -140,8 +140,18 @@ impl World {
         }
     }
 
+    /// A node falls behind, and then gets a snapshot.
+    fn fall_behind(&mut self, at: usize) {
+        let until = self.now.after(Millis(self.random.one([1, 20, 60, 120])));
+        self.nodes[at].applies_late_until = until;
+        self.at(until, Event::Jump(at));
+    }
+
     /// A node gets a snapshot instead of the entries that it lacks; another, or itself, has written one.
-    fn jump(&mut self, at: usize) {
+    pub(super) fn jump(&mut self, at: usize) {
+        if !self.nodes[at].is_up {
+            return;
+        }
         let from = self.random.place(self.nodes.len());
         let state = self.nodes[from].inventory.clone();
         if self.nodes[from].is_up && self.random.chance(500) {

@@ -53,6 +53,8 @@ pub(super) enum Event {
     Mend,
     Fault,
     Operate,
+    /// A node that fell behind gets a snapshot.
+    Jump(usize),
     /// A buyer tries an order again.
     Again(usize),
 }
@@ -201,6 +203,7 @@ impl World {
             Event::Fault => self.fault(),
             Event::Operate => self.operate(),
             Event::Again(intent) => self.again(intent),
+            Event::Jump(at) => self.jump(at),
         }
     }
 
