@@ -30,7 +30,7 @@ pub const MAX_REFUSED_BYTES: usize = 64 << 10;
 pub const STATUS_ATTEMPT: Duration = Duration::from_millis(700);
 /// `status` asks no further node after this long.
 pub const STATUS_RETRY_FOR: Duration = Duration::from_millis(800);
-/// Most orders that one `order list` shows.
+/// Most orders that one `order list` shows, or one `verify` compares.
 pub const MAX_LISTED_ORDERS: u32 = 100_000;
 /// A member this many entries behind is an alarm.
 pub const ALARM_LAG_ENTRIES: u64 = 10_000;
@@ -38,11 +38,13 @@ pub const ALARM_LAG_ENTRIES: u64 = 10_000;
 pub const ALARM_CLOCK_OFFSET_MS: u64 = 500;
 /// Less free room than this share of the data's size is an alarm.
 pub const ALARM_FREE_SHARE: f64 = 0.5;
-/// `verify` looks this long for an index at which it can compare all nodes.
+/// `verify` looks this long for an index at which it can compare the digests and units of all nodes.
 pub const VERIFY_WITHIN: Duration = Duration::from_secs(15);
+/// `verify` tries this long to list the orders of all nodes at one index.
+pub const VERIFY_ORDERS_WITHIN: Duration = Duration::from_secs(5);
 /// Pause between two rounds of `verify`.
 pub const VERIFY_PAUSE: Duration = Duration::from_millis(20);
-/// Digests that `verify` keeps for comparison.
+/// Indices of which `verify` keeps what nodes said of one thing.
 pub const MAX_DIGESTS_COMPARED: usize = 4_096;
 
 /// After a fault the listeners have this long to close: who is connected then hears at once that the node is gone.

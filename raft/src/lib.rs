@@ -24,13 +24,14 @@
 //! | `bootstrap`, `membership` | the first start of a cluster; who belongs to it |
 //! | `backfill` | fetching missing pages of the order log |
 //! | `trim` | the log's bound in bytes |
-//! | `replay` | a stopped node's directory, checked |
+//! | `replay`, `ledger` | a stopped node's directory, checked; its history added up |
 
 mod alarm;
 mod backfill;
 mod bootstrap;
 mod config;
 mod error;
+mod ledger;
 pub mod limits;
 mod log;
 mod machine;
@@ -53,6 +54,7 @@ mod wire;
 
 pub use config::*;
 pub use error::*;
+pub use ledger::{Ledger, OrdersByStatus, SkuLedger};
 pub use node::*;
 pub use observer::*;
 pub use replay::{Replay, ReplayError, replay};

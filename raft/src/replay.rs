@@ -3,17 +3,19 @@
 //! The state's own assertions (conservation among them) and its digest chain are what checks: a log that is still whole is
 //! replayed from its first entry, and must come to the digest of the snapshot on its way. The order log must read back whole,
 //! reach as far as the snapshots let the log be purged, have the events of each entry that is replayed, and each order that
-//! the state remembers.
+//! the state remembers in the status that the state gives it; if none of it is missing, all its orders and adjustments together
+//! must come to the state's numbers.
 
 use std::borrow::Cow;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use holdfast_inventory::{Entry, Inventory, LogIndex, NodeId, codec};
+use holdfast_inventory::{Entry, Inventory, LogIndex, NodeId, Status, codec};
 use holdfast_storage::{DataDir, LogStore, OpenError, OrderLog};
 use openraft::EntryPayload;
 use thiserror::Error;
 
+use crate::ledger::Ledger;
 use crate::limits::REPLAY_BYTES;
 use crate::log::{committed_in, to_entry};
 use crate::snapshot::load;
@@ -23,10 +25,17 @@ use crate::types::{LogEntry, log_index};
 pub struct Replay {
     /// The state at its last entry that was known to be committed.
     pub inventory: Inventory,
+    /// The first entry that was replayed: the cluster's first, or the one after the newest snapshot.
+    pub first: LogIndex,
     /// Entries that were replayed from the log.
     pub entries: u64,
     /// Index of the newest snapshot, if there is one.
     pub snapshot: Option<LogIndex>,
+    /// Whether the replay began before that snapshot and came to its digest.
+    pub passed_snapshot: bool,
+    /// What the order log adds up to, and the state agrees with. None if it is not all there: a node that runs fetches pages that
+    /// a snapshot jumped over from a peer.
+    pub ledger: Option<Ledger>,
 }
 
 /// Why a directory was not replayed.
@@ -57,7 +66,8 @@ pub enum ReplayError {
     },
 }
 
-/// Replays the newest snapshot and the committed log after it; of a log that was never purged everything. Blocks.
+/// Replays the newest snapshot and the committed log after it; of a log that was never purged everything. What a crash kept
+/// from the order log is written to it: give a copy. Blocks.
 pub fn replay(data: &DataDir) -> Result<Replay, ReplayError> {
     let (log, snapshots, orders) = (data.log()?, data.snapshots()?, data.orders()?);
     if let Some(name) = snapshots.damaged().first() {
@@ -72,11 +82,12 @@ pub fn replay(data: &DataDir) -> Result<Replay, ReplayError> {
         Some(stored) if !whole => (stored.clone(), stored.last_index().0, None),
         stored => (Inventory::new(), 0, stored),
     };
-    let mut replay = Replay { inventory, entries: 0, snapshot };
+    let mut replay = Replay { inventory, first: LogIndex(first + 1), entries: 0, snapshot, passed_snapshot: false, ledger: None };
     if let Some(committed) = committed_in(&log)? {
         replay.follow((&log, &orders), first, committed + 1, check.as_ref())?;
     }
     check_remembered(&orders, &replay.inventory)?;
+    replay.ledger = whole_ledger(&orders, &replay.inventory).map_err(ReplayError::OrderLog)?;
     Ok(replay)
 }
 
@@ -102,15 +113,37 @@ fn check_orders(orders: &OrderLog, snapshot: Option<LogIndex>) -> Result<(), Rep
     orders.check().map_err(|error| ReplayError::OrderLog(error.to_string()))
 }
 
-/// Every order that the state remembers is in the order log, unless it is in a range that the log says it misses.
+/// Every order that the state remembers is in the order log with the state's status, unless it is in a range that the log says
+/// it misses.
 fn check_remembered(orders: &OrderLog, inventory: &Inventory) -> Result<(), ReplayError> {
+    let told = |error: io::Error| ReplayError::OrderLog(error.to_string());
     for at in inventory.orders() {
-        let is_held = orders.events_of(at.index).map_err(|error| ReplayError::OrderLog(error.to_string()))?.is_some();
-        if is_held && orders.order(at).map_err(|error| ReplayError::OrderLog(error.to_string()))?.is_none() {
-            return Err(ReplayError::OrderLog(format!("it lacks the order of index {}, position {}", at.index, at.position)));
+        if orders.events_of(at.index).map_err(told)?.is_none() {
+            continue;
+        }
+        let place = format!("the order of index {}, position {}", at.index, at.position);
+        let Some(stored) = orders.order(at).map_err(told)? else { return Err(ReplayError::OrderLog(format!("it lacks {place}"))) };
+        let log = stored.status.status;
+        // A hold that is over and not swept is expired for whoever asks, and held in history.
+        let agrees = inventory.order(at).is_some_and(|now| match now.content {
+            Some(_) => matches!(log, Status::Held { .. }),
+            None => now.status.status == log,
+        });
+        if !agrees && orders.missing().is_empty() {
+            return Err(ReplayError::OrderLog(format!("it says that {place} is {}, the state does not", log.word())));
         }
     }
     Ok(())
+}
+
+/// The order log added up and held against the state, if it is all there and no further than the state.
+fn whole_ledger(orders: &OrderLog, inventory: &Inventory) -> Result<Option<Ledger>, String> {
+    if !orders.missing().is_empty() || orders.appended_index() > Some(inventory.last_index()) {
+        return Ok(None);
+    }
+    let ledger = Ledger::read(orders)?;
+    ledger.agrees_with(inventory)?;
+    Ok(Some(ledger))
 }
 
 /// Whether the log still begins with the cluster's first entry: one that was installed from a peer begins behind it.
@@ -133,12 +166,14 @@ impl Replay {
             }
             for record in records {
                 if record.index != next {
-                    return Err(contradiction(next, "the log has a gap"));
+                    return Err(contradiction(next + 1, "the log has a gap"));
                 }
                 self.apply(&to_entry(record)?, orders)?;
-                if check.is_some_and(|check| check.last_index() == self.inventory.last_index() && check.digest() != self.inventory.digest())
-                {
-                    return Err(contradiction(next, "the log and the snapshot come to different digests"));
+                if let Some(check) = check.filter(|check| check.last_index() == self.inventory.last_index()) {
+                    if check.digest() != self.inventory.digest() {
+                        return Err(contradiction(next + 1, "the log and the snapshot come to different digests"));
+                    }
+                    self.passed_snapshot = true;
                 }
                 next += 1;
             }
@@ -163,7 +198,8 @@ impl Replay {
         if kept.is_some_and(|kept| kept != applied.events) {
             return Err(ReplayError::OrderLog(format!("its events of index {index} are not those that the log comes to")));
         }
-        Ok(())
+        // What a crash left unwritten is made up for, as at a start; what is there is skipped.
+        orders.append(index, applied.stamp, &applied.events).map_err(|error| ReplayError::OrderLog(error.to_string()))
     }
 }
 

@@ -133,6 +133,12 @@ impl OrderLog {
         self.handle.core.order(order)
     }
 
+    /// What became of an order after its acceptance, as far as the log goes; none while nothing did. Does not look whether
+    /// there is such an order.
+    pub fn change_of(&self, order: OrderRef) -> io::Result<Option<StatusAt>> {
+        Ok(self.handle.core.status(order)?.map(|changed| changed.status))
+    }
+
     /// Orders, newest first. Work per call is bounded: it may return fewer than asked, or none, and a cursor. None if
     /// pages are missing that could hold an order of this page, or a status that the query asks for.
     pub fn list(&self, query: &Query) -> io::Result<Option<ListPage>> {

@@ -20,6 +20,7 @@
 //! | `http`, `operator` | calls by hand; what a shop's operator does over HTTP |
 //! | `buyer`, `sale`, `report` | one order until its fate is known; many of them at once; what came of them |
 //! | `ledger`, `checks` | what the cluster says it sold; whether that is what the buyers heard |
+//! | `liar` | a node whose answers are changed on their way |
 //! | `command_line` | the program's other subcommands |
 //! | `console` | a session printed in a document, taken apart |
 //! | `wait` | conditions with deadlines |
@@ -34,6 +35,7 @@ pub mod dev;
 pub mod disk;
 pub mod http;
 pub mod ledger;
+pub mod liar;
 pub mod limits;
 pub mod operator;
 pub mod options;

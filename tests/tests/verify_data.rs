@@ -8,10 +8,12 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, ensure};
 use holdfast_tests::cluster::{Cluster, copy_dir};
 use holdfast_tests::command_line::{self, Said, holdfast};
+use holdfast_tests::http::{self, Call};
 use holdfast_tests::options::ClusterOptions;
 use holdfast_tests::sale::{Sale, SalePlan};
 use holdfast_tests::turn::Turn;
 use holdfast_tests::{operator, program, wait};
+use serde_json::json;
 
 const EXIT_DISK: i32 = 3;
 const EXIT_DATA_DIRECTORY: i32 = 4;
@@ -22,6 +24,8 @@ async fn every_way_in_which_a_directory_is_broken_is_told() -> Result<()> {
     let options = ClusterOptions::new(program!()).nodes(1).set("raft", "snapshot_every_entries", 100).set("raft", "log_keep_entries", 50);
     let mut cluster = Cluster::start(&turn, options).await?;
     operator::create_sku(cluster.admin(1), "sneaker", 1_000).await?;
+    let more = Call::post("/v1/skus/sneaker/adjustments", &json!({ "delta": 100, "reason": "delivery" }));
+    http::call(cluster.admin(1), &more.header("idempotency-key", "more")).await?.expect(200)?;
     // One at a time makes an entry for each order.
     let report = Sale::begin(cluster.apis(), SalePlan::new("sneaker", 400).at_once(1)).finish().await?;
     report.ensure_exactly(400, "")?;
@@ -35,6 +39,9 @@ async fn every_way_in_which_a_directory_is_broken_is_told() -> Result<()> {
     let before = listing(&sound)?;
     let said = verify(&sound).await?;
     ensure!(said.code == Some(0), "a sound directory: {said:?}");
+    for part in ["on the snapshot of index", "400: 0 held, 400 confirmed", "+100 in 1", "sound: every unit of 1 SKUs", "by 400 orders"] {
+        ensure!(said.stdout.contains(part), "no {part:?} in {}", said.stdout);
+    }
     ensure!(listing(&sound)? == before, "looking changed something");
 
     let broken = Broken { sound, room: cluster.dir().join("broken") };
@@ -60,6 +67,37 @@ async fn every_way_in_which_a_directory_is_broken_is_told() -> Result<()> {
         .await?;
     broken.told("it does not exist", EXIT_DATA_DIRECTORY, "does not exist", |dir| Ok(fs::remove_dir_all(dir)?)).await?;
     cluster.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_of_two_nodes_are_sound_alone_and_not_together() -> Result<()> {
+    let turn = Turn::take().await?;
+    // A log that still has its first entry is held against the snapshot on its way.
+    let options = || ClusterOptions::new(program!()).nodes(1).set("raft", "snapshot_every_entries", 100);
+    let mut clusters = Vec::new();
+    for orders in [300, 290] {
+        let mut cluster = Cluster::start(&turn, options()).await?;
+        operator::create_sku(cluster.admin(1), "sneaker", 1_000).await?;
+        Sale::begin(cluster.apis(), SalePlan::new("sneaker", orders).at_once(1)).finish().await?.ensure_exactly(orders, "")?;
+        cluster.stop(1).await?;
+        let said = verify(&cluster.data(1)).await?;
+        let is_whole = said.stdout.contains("replayed from the first; the snapshot of index");
+        ensure!(said.code == Some(0) && is_whole, "a sound directory: {said:?}");
+        clusters.push(cluster);
+    }
+    let broken = Broken { sound: clusters[0].data(1), room: clusters[0].dir().join("broken") };
+    for (part, names) in [("orders", "order log"), ("snapshots", "different digests"), ("log", "order log")] {
+        let other = clusters[1].data(1).join(part);
+        let swap = |dir: &Path| {
+            fs::remove_dir_all(dir.join(part))?;
+            copy_dir(&other, &dir.join(part))
+        };
+        broken.told(&format!("the {part} are another node's"), EXIT_DISK, names, swap).await?;
+    }
+    for cluster in clusters {
+        cluster.end().await?;
+    }
+    Ok(())
 }
 
 /// Copies of a sound directory, each broken in one way.
