@@ -43,8 +43,8 @@ pub struct Query {
     pub sku: Option<SkuId>,
     /// Of this buyer.
     pub buyer: Option<BuyerChain>,
-    /// With this word as status (see [`Status::word`]).
-    pub status: Option<String>,
+    /// With one of these words as status (see [`Status::word`]); none: with any.
+    pub statuses: Vec<&'static str>,
     /// Accepted before this one: the last page's [`ListPage::next`].
     pub before: Option<OrderRef>,
     /// At most so many.
@@ -65,7 +65,7 @@ impl Query {
         let order = &stored.order;
         self.sku.is_none_or(|sku| order.lines.iter().any(|line| line.sku == sku))
             && self.buyer.as_ref().is_none_or(|buyer| *order.buyer == *buyer.name)
-            && self.status.as_ref().is_none_or(|word| word == stored.status.status.word())
+            && (self.statuses.is_empty() || self.statuses.contains(&stored.status.status.word()))
             && self.before.is_none_or(|before| order.at < before)
     }
 
@@ -119,7 +119,7 @@ impl OrderCore {
         };
         let oldest = page.next.map_or(FIRST, place);
         // A status may have been set by any page after the order's own.
-        holes.none_in(oldest, if query.status.is_some() { END } else { read_to })?;
+        holes.none_in(oldest, if query.statuses.is_empty() { read_to } else { END })?;
         Ok(page)
     }
 

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use holdfast_api::headers::HOLDFAST_STAMP;
 use holdfast_api::limits::{DEFAULT_PAGE, MAX_PAGE};
-use holdfast_api::{OrderList, OrderQuery, paths};
+use holdfast_api::{OrderList, OrderQuery, OrderStatus, paths};
 use holdfast_inventory::{LogIndex, Order, OrderRef, Stamp, Status, check_visible};
 use holdfast_storage::{BuyerChain, ListPage, Missing, Query};
 use http::header::LINK;
@@ -48,11 +48,11 @@ async fn run<P: Port>(app: &Arc<App<P>>, asked: OrderQuery) -> Result<Response, 
     if !app.port.await_applied(index).await {
         return Err(find::behind());
     }
-    let reader = Arc::clone(app);
+    let (reader, wanted) = (Arc::clone(app), asked.status.map(OrderStatus::word));
     let read = move || {
         let log = reader.port.orders();
         let missing = log.missing();
-        Ok(log.list(&query)?.and_then(|page| as_now(&reader, page, &missing, query.status.as_deref())))
+        Ok(log.list(&query)?.and_then(|page| as_now(&reader, page, &missing, wanted)))
     };
     let page = find::blocking(read).await?.ok_or_else(find::behind)?;
     let mut response = answer(app, &asked, &page)?;
@@ -96,7 +96,13 @@ async fn query<P: Port>(app: &App<P>, asked: &OrderQuery) -> Result<Query, Reply
         Some(name) => Some(known_sku(app, name, "query/sku").await?),
         None => None,
     };
-    Ok(Query { sku, buyer: None, status: asked.status.map(|status| status.word().to_owned()), before, limit })
+    let statuses = match asked.status {
+        None => Vec::new(),
+        // A hold that is over is held in the log until it is swept.
+        Some(OrderStatus::Expired) => vec![OrderStatus::Expired.word(), OrderStatus::Held.word()],
+        Some(status) => vec![status.word()],
+    };
+    Ok(Query { sku, buyer: None, statuses, before, limit })
 }
 
 /// The query with the head of the buyer's orders, and the place in the log where that is true.

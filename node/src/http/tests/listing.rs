@@ -59,6 +59,17 @@ async fn a_list_tells_an_order_as_a_read_does() {
 }
 
 #[tokio::test]
+async fn a_hold_that_is_over_is_listed_as_expired_before_it_is_swept() {
+    let shop = Shop::selling(9);
+    let held = shop.buy("k1", &one("ann")).await;
+    shop.node.pass(600_000);
+    assert_eq!(shop.get("/v1/skus/tee/audit").await.body["held"], 1, "it was swept: this test shows nothing");
+    for path in ["/v1/orders?status=expired", "/v1/orders?status=expired&buyer=ann", "/v1/orders?status=expired&sku=tee"] {
+        assert_eq!(ids(&shop.get(path).await), [held.body["id"].as_str().unwrap()], "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_status_that_stands_in_missing_pages_is_not_told() {
     let shop = Shop::selling(9);
     let order = shop.buy("k1", &one("ann")).await;
