@@ -19,12 +19,14 @@ pub const FAST_PATH_PATIENCE: Duration = Duration::from_secs(1);
 pub const ACCEPT_BACKLOG: u32 = 4_096;
 /// Most connections over the bound that are told so at once; more are closed without a word.
 pub const MAX_REFUSALS_IN_FLIGHT: usize = 64;
-/// A refused connection is given this long to take its answer.
-pub const REFUSAL_LINGER: Duration = Duration::from_millis(250);
+/// A client is given this long to take its last answer before its connection is closed.
+pub const CLOSE_LINGER: Duration = Duration::from_millis(250);
 /// Pause of the accept loop after a failure such as too many open files.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// A refused connection's bytes are read so far, so that its close does not take the answer back.
 pub const MAX_REFUSED_BYTES: usize = 64 << 10;
+/// The same of a connection whose last request was answered: what its client had sent ahead.
+pub const MAX_UNSERVED_BYTES: usize = 1 << 20;
 
 /// `status` waits this long for one answer: longer than a node looks for what its leader knows.
 pub const STATUS_ATTEMPT: Duration = Duration::from_millis(700);

@@ -36,20 +36,21 @@ where
         left = fast_path::run(&mut stream, &fast, &config, &mut finish) => left,
         () = cut.wait() => return,
     };
-    if let Left::HandOver(first) = left {
+    if let Left::HandOver(first, begun) = left {
         // On the heap: its state is many times what the fast path needs.
-        Box::pin(serve(stream, first, router, config, finish, cut)).await;
+        let stream = |phase| TimedStream::new(stream, (first, begun), phase, &config);
+        Box::pin(serve(stream, router, Arc::clone(&config), finish, cut)).await;
     }
 }
 
 /// The HTTP library's part: everything that is not the fast path's.
-async fn serve<S>(stream: TcpStream, first: Vec<u8>, router: S, config: Arc<ListenConfig>, mut finish: Heard, mut cut: Heard)
+async fn serve<S>(stream: impl FnOnce(Phase) -> TimedStream, router: S, config: Arc<ListenConfig>, mut finish: Heard, mut cut: Heard)
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
     let phase = Phase::new();
-    let io = TokioIo::new(TimedStream::new(stream, first, phase.clone(), &config));
+    let io = TokioIo::new(stream(phase.clone()));
     let max_head_bytes = config.max_head_bytes;
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
         phase.request_began();

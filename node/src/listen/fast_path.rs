@@ -19,9 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::ListenConfig;
 use super::signal::Heard;
-use crate::limits::{FAST_PATH_BYTES, FAST_PATH_PATIENCE};
+use super::{ListenConfig, linger};
+use crate::limits::{FAST_PATH_BYTES, FAST_PATH_PATIENCE, MAX_UNSERVED_BYTES};
 
 /// The requests that are served without the HTTP library.
 pub trait FastPath: Clone + Send + Sync + 'static {
@@ -57,8 +57,8 @@ pub enum Take<T> {
 pub(super) enum Left {
     /// The connection is at its end.
     Closed,
-    /// The library goes on, with these bytes first.
-    HandOver(Vec<u8>),
+    /// The library goes on, with these bytes first, of a request that began then.
+    HandOver(Vec<u8>, Instant),
 }
 
 thread_local! {
@@ -74,6 +74,7 @@ pub(super) async fn run<F: FastPath>(stream: &mut TcpStream, fast: &F, config: &
         fast,
         rest: Vec::new(),
         rest_is_new: false,
+        begun: None,
         waits: Waits { finish, alarm: None, served: 0, seen: 0, first: config.header_timeout, idle: config.idle_timeout },
     };
     loop {
@@ -89,6 +90,9 @@ pub(super) async fn run<F: FastPath>(stream: &mut TcpStream, fast: &F, config: &
             return Left::Closed;
         }
         if last {
+            if let Err(error) = linger::close(requests.stream, MAX_UNSERVED_BYTES).await {
+                tracing::debug!(%error, "a connection ended early");
+            }
             return Left::Closed;
         }
     }
@@ -108,6 +112,8 @@ struct Requests<'a, F> {
     rest: Vec<u8>,
     /// Whether `rest` was not looked at yet.
     rest_is_new: bool,
+    /// When the first bytes came of a request that is not complete.
+    begun: Option<Instant>,
     waits: Waits<'a>,
 }
 
@@ -132,8 +138,7 @@ impl<F: FastPath> Requests<'_, F> {
                 Poll::Ready(Some(next)) => return Poll::Ready(next),
                 Poll::Ready(None) => {}
                 Poll::Pending => {
-                    let is_begun = !self.rest.is_empty();
-                    return self.waits.poll(is_begun, cx).map(|why| Next::Left(self.left(why)));
+                    return self.waits.poll(self.begun, cx).map(|why| Next::Left(self.left(why)));
                 }
             }
         }
@@ -152,7 +157,7 @@ impl<F: FastPath> Requests<'_, F> {
         if read.is_empty() {
             // A client may end its side in the middle of a request: the library says what it thinks of that.
             let rest = std::mem::take(&mut self.rest);
-            return Some(Next::Left(if rest.is_empty() { Left::Closed } else { Left::HandOver(rest) }));
+            return Some(Next::Left(if rest.is_empty() { Left::Closed } else { self.hand_over(rest) }));
         }
         if self.rest.is_empty() {
             return self.judge(read);
@@ -167,21 +172,27 @@ impl<F: FastPath> Requests<'_, F> {
             Take::Taken(asked, end) => {
                 self.rest.extend_from_slice(&bytes[end..]);
                 self.rest_is_new = !self.rest.is_empty();
+                self.begun = None;
                 Some(Next::Asked(asked))
             }
             Take::More if bytes.len() < FAST_PATH_BYTES => {
                 self.rest.extend_from_slice(bytes);
+                self.begun.get_or_insert_with(Instant::now);
                 None
             }
-            Take::More | Take::Other => Some(Next::Left(Left::HandOver(bytes.to_vec()))),
+            Take::More | Take::Other => Some(Next::Left(self.hand_over(bytes.to_vec()))),
         }
+    }
+
+    fn hand_over(&self, bytes: Vec<u8>) -> Left {
+        Left::HandOver(bytes, self.begun.unwrap_or_else(Instant::now))
     }
 
     fn left(&mut self, why: Why) -> Left {
         let rest = std::mem::take(&mut self.rest);
         match why {
             // The rest of a request is still on its way: the library times it, and answers it when it comes.
-            Why::Late | Why::Stopping if !rest.is_empty() => Left::HandOver(rest),
+            Why::Late | Why::Stopping if !rest.is_empty() => self.hand_over(rest),
             Why::Late | Why::Stopping => Left::Closed,
         }
     }
@@ -246,25 +257,36 @@ struct Waits<'a> {
 }
 
 impl Waits<'_> {
-    fn poll(&mut self, is_begun: bool, cx: &mut Context<'_>) -> Poll<Why> {
+    fn poll(&mut self, begun: Option<Instant>, cx: &mut Context<'_>) -> Poll<Why> {
         if self.finish.poll(cx).is_ready() {
             return Poll::Ready(Why::Stopping);
         }
-        self.poll_alarm(is_begun, cx)
+        match begun {
+            Some(begun) => self.poll_until(begun + self.first.min(FAST_PATH_PATIENCE), cx),
+            None => self.poll_silence(cx),
+        }
+    }
+
+    /// A request that has begun ends its wait at a moment, however often the alarm was moved before.
+    fn poll_until(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<Why> {
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if alarm.deadline() > deadline {
+            alarm.as_mut().reset(deadline);
+        }
+        while alarm.as_mut().poll(cx).is_ready() {
+            if alarm.deadline() >= deadline {
+                return Poll::Ready(Why::Late);
+            }
+            alarm.as_mut().reset(deadline);
+        }
+        Poll::Pending
     }
 
     /// One timer for the connection, moved only when it fires or a request has begun: a silent connection ends after one to
     /// two idle times.
-    fn poll_alarm(&mut self, is_begun: bool, cx: &mut Context<'_>) -> Poll<Why> {
-        let limit = match (is_begun, self.served) {
-            (true, _) => self.first.min(FAST_PATH_PATIENCE),
-            (false, 0) => self.first,
-            (false, _) => self.idle,
-        };
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Why> {
+        let limit = if self.served == 0 { self.first } else { self.idle };
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + limit)));
-        if is_begun && alarm.deadline() > Instant::now() + limit {
-            alarm.as_mut().reset(Instant::now() + limit);
-        }
         while alarm.as_mut().poll(cx).is_ready() {
             if self.seen == self.served {
                 return Poll::Ready(Why::Late);

@@ -210,6 +210,33 @@ async fn a_stop_finishes_the_request_in_progress_and_says_that_it_is_the_last() 
 }
 
 #[tokio::test]
+async fn a_stop_takes_no_answer_back_from_a_client_that_sent_far_ahead() {
+    let server = start(bounds()).await;
+    let mut client = connect(&server).await;
+    // More than the fast path reads at once: the rest is still the kernel's when the connection closes.
+    say(&mut client, &format!("ask:wait;{}", "ask:one;".repeat(3 * crate::limits::FAST_PATH_BYTES / 8))).await;
+    server.words.waiting.acquire().await.unwrap().forget();
+    server.shutdown.cancel();
+    server.words.gate.add_permits(1);
+    let mut heard = String::new();
+    timeout(SOON, client.read_to_string(&mut heard)).await.unwrap().expect("the end of the answers and no reset");
+    assert_eq!(heard, "WAIT;");
+}
+
+#[tokio::test]
+async fn the_time_of_a_head_that_is_handed_over_is_not_given_twice() {
+    let times = ListenConfig { header_timeout: Duration::from_millis(800), ..bounds() };
+    let server = start(times).await;
+    let mut client = connect(&server).await;
+    let began = std::time::Instant::now();
+    // The beginning of a word, and of a method that nobody has heard of.
+    say(&mut client, "a").await;
+    rest(&mut client).await;
+    let took = began.elapsed();
+    assert!((Duration::from_millis(700)..Duration::from_millis(1_500)).contains(&took), "{took:?}, and twice the time is 1.6 s");
+}
+
+#[tokio::test]
 async fn a_stop_cuts_what_does_not_finish() {
     let server = start(ListenConfig { drain_timeout: Duration::from_millis(50), ..bounds() }).await;
     let mut client = connect(&server).await;

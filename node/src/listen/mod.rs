@@ -11,6 +11,7 @@ mod connection;
 mod fast_path;
 #[cfg(test)]
 mod fast_path_tests;
+mod linger;
 mod phase;
 mod refusal;
 mod signal;

@@ -31,10 +31,12 @@ pub(super) struct TimedStream {
 }
 
 impl TimedStream {
-    /// Watches `stream`, of which `first` was read already; `phase` is told by its requests.
-    pub(super) fn new(stream: TcpStream, first: Vec<u8>, phase: Phase, config: &ListenConfig) -> Self {
+    /// Watches `stream`, of which these first bytes were read already, beginning at that moment: from there on their head is timed.
+    /// `phase` is told by its requests.
+    pub(super) fn new(stream: TcpStream, (first, begun): (Vec<u8>, Instant), phase: Phase, config: &ListenConfig) -> Self {
         let (header_timeout, idle_timeout) = (config.header_timeout, config.idle_timeout);
-        Self { stream, first: first.into(), phase, header_timeout, idle_timeout, since: None, alarm: None }
+        let since = Some((phase.now().1, begun));
+        Self { stream, first: first.into(), phase, header_timeout, idle_timeout, since, alarm: None }
     }
 
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -107,5 +109,26 @@ impl AsyncWrite for TimedStream {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::HttpSection;
+
+    #[tokio::test]
+    async fn a_head_that_was_begun_elsewhere_is_late_when_its_time_is_over_and_not_later() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let config = ListenConfig { header_timeout: Duration::from_hours(1), ..ListenConfig::api(&HttpSection::default()) };
+        let begun = Instant::now() - config.header_timeout;
+        let mut timed = TimedStream::new(stream, (b"P".to_vec(), begun), Phase::new(), &config);
+        assert_eq!(timed.read_u8().await.unwrap(), b'P');
+        assert_eq!(timed.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }
