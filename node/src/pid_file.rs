@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// `DIR/node-N.pid` of a node whose data directory is `DIR/node-N`; removed when dropped.
 ///
-/// Written only once the data directory is locked: a second process that is refused must not take the first one's file. A
-/// killed process leaves its file behind, and the next one replaces it.
+/// Written only once the data directory is locked and the addresses are bound: a second process that is refused must not take the
+/// first one's file, and one that could not listen leaves none. A killed process leaves its file behind, and the next one
+/// replaces it.
 #[derive(Debug)]
 pub struct PidFile(PathBuf);
 
@@ -18,6 +19,11 @@ impl PidFile {
         let file = Self::path(data);
         fs::write(&file, format!("{}\n", std::process::id()))?;
         Ok(Self(file))
+    }
+
+    /// The id of the node with this data directory, if there is a file that names one.
+    pub fn read(data: &Path) -> Option<u32> {
+        fs::read_to_string(Self::path(data)).ok()?.trim().parse().ok()
     }
 
     /// Where the id of the node with this data directory is.
@@ -47,7 +53,8 @@ mod tests {
         let file = PidFile::create(&data).unwrap();
         let path = directory.path().join("node-2.pid");
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+        assert_eq!(PidFile::read(&data), Some(std::process::id()));
         drop(file);
-        assert!(!path.exists());
+        assert!(!path.exists() && PidFile::read(&data).is_none());
     }
 }

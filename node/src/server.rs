@@ -115,9 +115,10 @@ struct Listeners {
 pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     log_panics();
     let data = DataDir::open(&options.data, OpenMode::Create)?.on_disk(options.disk.clone());
-    // After the lock: a second process that is refused must not overwrite the running node's file.
-    let pid = PidFile::create(&options.data).inspect_err(|error| tracing::warn!(%error, "the process id file could not be written"));
     let listeners = bind(&options).await?;
+    // After the lock: a second process that is refused must not overwrite the running node's file. After the listeners: who finds
+    // this process's id there knows that whatever answers at its addresses is this process.
+    let pid = PidFile::create(&options.data).inspect_err(|error| tracing::warn!(%error, "the process id file could not be written"));
     let metrics = Metrics::new();
     let config = wiring::runtime_config(&options);
     let drain_limit = duration(options.config.http.drain_timeout_ms);

@@ -79,6 +79,24 @@ async fn a_second_dev_on_a_directory_in_use_leaves_as_its_nodes_do() -> Result<(
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dev_on_ports_of_another_cluster_is_never_ready() -> Result<()> {
+    let turn = Turn::take().await?;
+    let room = tempfile::tempdir()?;
+    let base = ports::free_base(3)?;
+    let dev = Dev::start(&turn, program!(), &room.path().join("cluster"), base).await?;
+    // The first cluster answers at each address of the second, as soon as that asks.
+    for attempt in 0..3 {
+        let data = room.path().join(format!("other-{attempt}")).display().to_string();
+        let said = command_line::run(holdfast(program!(), &["dev", "--data", &data, "--base-port", &base.to_string()])).await?;
+        ensure!(said.code == Some(1) && said.stderr.contains("could not start"), "{said:?}");
+        ensure!(!said.stdout.lines().any(|line| line.starts_with("ready")), "{said:?}");
+    }
+    buy_demo(&dev, 1, "still-serving").await?;
+    ensure!(dev.interrupt().await? == Some(0), "Ctrl-C is a clean end");
+    Ok(())
+}
+
 /// Any wording that names the node and does not call it ready.
 fn tells_of_node_two(line: &str) -> bool {
     line.contains("node 2") && ["died", "exited", "ended", "killed", "stopped", "left"].iter().any(|word| line.contains(word))

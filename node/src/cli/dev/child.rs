@@ -1,5 +1,6 @@
 //! The node processes of a `dev` cluster.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::future::pending;
 use std::io;
@@ -7,6 +8,7 @@ use std::num::NonZero;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use holdfast_inventory::NodeId;
 use tokio::process::{Child, Command};
@@ -18,6 +20,7 @@ use super::layout::Layout;
 use crate::cli::failure::Failure;
 use crate::exit::Exit;
 use crate::limits::{DEV_RESTART_PAUSE, DEV_STOP_TIMEOUT};
+use crate::pid_file::PidFile;
 
 /// How many worker threads the runtime of a process has, in its environment; as many as cores if it is not set.
 const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
@@ -35,22 +38,42 @@ pub(super) struct Ended {
     pub(super) exit: Exit,
 }
 
+/// The process ids of the nodes, as last started.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Started(Arc<Mutex<BTreeMap<NodeId, u32>>>);
+
+impl Started {
+    fn note(&self, node: NodeId, child: &Child) {
+        if let Some(pid) = child.id() {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(node, pid);
+        }
+    }
+
+    /// Whether the process that was started for `node` has taken the node's addresses.
+    pub(super) fn has_bound(&self, layout: &Layout, node: NodeId) -> bool {
+        let started = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&node).copied();
+        started.is_some() && PidFile::read(&layout.data(node)) == started
+    }
+}
+
 /// The running node processes; each is owned by a task that ends with it.
 #[derive(Debug)]
 pub(super) struct Children<'a> {
     layout: &'a Layout,
     program: PathBuf,
     running: JoinSet<Ended>,
+    started: Started,
     stop: CancellationToken,
 }
 
 impl<'a> Children<'a> {
     /// Starts all nodes. `--bootstrap` goes with each start: without effect where there is state.
     pub(super) fn new(layout: &'a Layout) -> io::Result<Self> {
-        let (running, stop) = (JoinSet::new(), CancellationToken::new());
-        let mut children = Self { layout, program: std::env::current_exe()?, running, stop };
+        let (running, started, stop) = (JoinSet::new(), Started::default(), CancellationToken::new());
+        let mut children = Self { layout, program: std::env::current_exe()?, running, started, stop };
         for member in &layout.config().members {
             let child = children.command(member.id)?.spawn()?;
+            children.started.note(member.id, &child);
             children.running.spawn(own(member.id, child, children.stop.clone()));
         }
         Ok(children)
@@ -58,7 +81,7 @@ impl<'a> Children<'a> {
 
     /// Starts a node again, after a pause so that one that can't run does not take the machine.
     pub(super) fn start_again(&mut self, node: NodeId) -> io::Result<()> {
-        let (mut command, stop) = (self.command(node)?, self.stop.clone());
+        let (mut command, started, stop) = (self.command(node)?, self.started.clone(), self.stop.clone());
         self.running.spawn(async move {
             tokio::select! {
                 biased;
@@ -66,11 +89,19 @@ impl<'a> Children<'a> {
                 () = sleep(DEV_RESTART_PAUSE) => {}
             }
             match command.spawn() {
-                Ok(child) => own(node, child, stop).await,
+                Ok(child) => {
+                    started.note(node, &child);
+                    own(node, child, stop).await
+                }
                 Err(error) => Ended { node, how: error.to_string(), by_signal: false, exit: Exit::Failed },
             }
         });
         Ok(())
+    }
+
+    /// Who runs now, also of nodes that are started later.
+    pub(super) fn started(&self) -> Started {
+        self.started.clone()
     }
 
     /// Whether every node has ended.

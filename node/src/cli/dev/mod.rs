@@ -15,7 +15,7 @@ use std::pin::pin;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use self::child::{Children, Ended};
+use self::child::{Children, Ended, Started};
 use self::layout::Layout;
 use super::failure::Failure;
 use super::{output, stop};
@@ -54,7 +54,7 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
 
 /// Until the signal, or until a node can't even begin.
 async fn watch(layout: &Layout, children: &mut Children<'_>, stop: &CancellationToken, restart: bool) -> Result<(), Failure> {
-    let mut opening = pin!(open(layout));
+    let mut opening = pin!(open(layout, children.started()));
     let mut is_open = false;
     loop {
         tokio::select! {
@@ -84,8 +84,9 @@ fn could_not_start(ended: &Ended) -> Failure {
 }
 
 /// Waits until every node serves and puts the demo SKU on sale.
-async fn open(layout: &Layout) -> Result<(), Failure> {
-    ready::wait(&layout.config().members).await?;
+async fn open(layout: &Layout, started: Started) -> Result<(), Failure> {
+    // Another cluster may serve at these addresses: only what this one's own processes answer counts.
+    ready::wait(&layout.config().members, |node| started.has_bound(layout, node)).await?;
     let sku = demo::put_on_sale(&layout.config().members).await?;
     let members = &layout.config().members;
     let first = members.first().map_or("", |member| member.api.as_str());

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use holdfast_inventory::NodeId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
@@ -11,14 +12,14 @@ use crate::cli::output;
 use crate::config::Member;
 use crate::limits::{DEV_PATIENCE, DEV_READY_PAUSE, DEV_READY_TIMEOUT};
 
-/// Waits until every member answers 200 to `/readyz`, and says now and then for whom it waits.
-pub(super) async fn wait(members: &[Member]) -> Result<(), Failure> {
+/// Waits until every member answers 200 to `/readyz` at an address that it `has_bound`, and says now and then for whom it waits.
+pub(super) async fn wait(members: &[Member], has_bound: impl Fn(NodeId) -> bool) -> Result<(), Failure> {
     let mut waiting: Vec<&Member> = members.iter().collect();
     let mut told = Instant::now();
     loop {
         let mut still = Vec::new();
         for member in waiting {
-            if !is_ready(&member.api).await {
+            if !(has_bound(member.id) && is_ready(&member.api).await) {
                 still.push(member);
             }
         }
