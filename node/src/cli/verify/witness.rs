@@ -50,6 +50,7 @@ impl<T: PartialEq + Display> Witness<T> {
             }
         }
         // Whom most contradict differs; of equally many, nobody knows who is wrong.
+        groups.iter_mut().for_each(|(nodes, _)| nodes.sort_unstable());
         groups.sort_by_key(|(nodes, _)| nodes.len());
         let most = groups.last().map_or(0, |(nodes, _)| nodes.len());
         let is_outvoted = |nodes: &[u64]| 2 * most <= said.len() || nodes.len() < most;
@@ -107,7 +108,7 @@ mod tests {
         for (node, said) in [(2, "a"), (2, "x"), (1, "a")] {
             digests.hear(node, 7, said);
         }
-        let told = "node 2 differs at index 7 in the digest: node 2 said x; nodes 2 and 1 said a";
+        let told = "node 2 differs at index 7 in the digest: node 2 said x; nodes 1 and 2 said a";
         assert_eq!((digests.agreed(), digests.difference("the digest").as_deref()), (None, Some(told)));
     }
 }
