@@ -6,6 +6,7 @@
 mod layering;
 mod links;
 mod manifests;
+mod pains;
 mod sources;
 mod words;
 
@@ -39,7 +40,7 @@ fn walk(dir: &Path, found: &mut Vec<Page>) {
     for entry in std::fs::read_dir(dir).expect("a folder can be read").flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         // In a linked worktree `.git` is a file.
-        if name == "target" || name == ".git" {
+        if ["target", ".git", "corpus", "artifacts"].iter().any(|made| name == *made) {
             continue;
         }
         if path.is_dir() {
