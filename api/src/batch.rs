@@ -14,6 +14,7 @@ use crate::{CreateLine, Order, Problem};
 pub struct CreateOrders<'a> {
     /// 1–8,192 orders.
     #[serde(borrow)]
+    #[schema(min_items = 1, max_items = 8192)]
     pub orders: Vec<KeyedOrder<'a>>,
 }
 
@@ -23,14 +24,15 @@ pub struct CreateOrders<'a> {
 pub struct KeyedOrder<'a> {
     /// Key under which this order happens at most once: 1–64 visible ASCII characters.
     #[serde(borrow)]
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[!-~]{1,64}$")]
     pub idempotency_key: Cow<'a, str>,
     /// Who buys: 1–64 visible ASCII characters.
     #[serde(borrow)]
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[!-~]{1,64}$")]
     pub buyer: Cow<'a, str>,
     /// What: 1–16 lines, all or nothing; lines of one SKU are summed.
     #[serde(borrow)]
+    #[schema(min_items = 1, max_items = 16)]
     pub lines: Vec<CreateLine<'a>>,
     /// Buy at once instead of holding.
     #[serde(default, skip_serializing_if = "is_false")]

@@ -14,10 +14,11 @@ use crate::Time;
 pub struct CreateOrder<'a> {
     /// Who buys: 1–64 visible ASCII characters.
     #[serde(borrow)]
-    #[schema(value_type = String, example = "buyer-17")]
+    #[schema(value_type = String, example = "buyer-17", pattern = "^[!-~]{1,64}$")]
     pub buyer: Cow<'a, str>,
     /// What: 1–16 lines, all or nothing; lines of one SKU are summed.
     #[serde(borrow)]
+    #[schema(min_items = 1, max_items = 16)]
     pub lines: Vec<CreateLine<'a>>,
     /// Buy at once instead of holding.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -30,7 +31,7 @@ pub struct CreateOrder<'a> {
 pub struct CreateLine<'a> {
     /// The SKU's name.
     #[serde(borrow)]
-    #[schema(value_type = String, example = "tee-m")]
+    #[schema(value_type = String, example = "tee-m", pattern = "^[A-Za-z0-9._-]{1,64}$")]
     pub sku: Cow<'a, str>,
     /// Units, 1–1,000.
     #[schema(minimum = 1, maximum = 1000)]

@@ -12,18 +12,22 @@ use crate::{Order, OrderStatus};
 pub struct OrderQuery {
     /// Only orders with a line of this SKU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(pattern = "^[A-Za-z0-9._-]{1,64}$")]
     pub sku: Option<String>,
     /// Only this buyer's orders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(pattern = "^[!-~]{1,64}$")]
     pub buyer: Option<String>,
     /// Only orders that have this status now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<OrderStatus>,
     /// `next` of the page before; opaque.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(pattern = "^[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     pub cursor: Option<String>,
     /// Most orders of the page: 1–1,000, 100 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
 }
 
@@ -44,8 +48,10 @@ pub struct OrderList {
 pub struct PageQuery {
     /// `next` of the page before; opaque.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(pattern = "^[0-9]{1,9}$")]
     pub cursor: Option<String>,
     /// Most entries of the page: 1–1,000, 100 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
 }

@@ -12,15 +12,16 @@ use crate::Time;
 #[serde(deny_unknown_fields)]
 pub struct CreateSku {
     /// Its name: 1–64 of `A–Z a–z 0–9 . _ -`; must be new.
-    #[schema(example = "tee-m")]
+    #[schema(example = "tee-m", pattern = "^[A-Za-z0-9._-]{1,64}$")]
     pub sku: String,
     /// Units it starts with, 0–10^12.
     #[schema(minimum = 0, maximum = 1_000_000_000_000_u64)]
     pub stock: u64,
     /// Most units that one buyer may have, held and confirmed; absent: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 4_294_967_295_u64)]
     pub per_buyer_limit: Option<u32>,
-    /// How long an order is held; 0: bought at once; absent: the cluster's default.
+    /// How long an order is held, at most the cluster's `orders.max_hold_ttl_ms`; 0: bought at once; absent: its default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_ttl_ms: Option<u64>,
     /// No order before this cluster time.
@@ -34,6 +35,7 @@ pub struct CreateSku {
     pub late_confirm: Option<LateConfirm>,
     /// For people; at most 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub title: Option<String>,
 }
 
@@ -43,7 +45,7 @@ pub struct CreateSku {
 pub struct PatchSku {
     /// See [`CreateSku::per_buyer_limit`].
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 4_294_967_295_u64)]
     pub per_buyer_limit: Option<Option<u32>>,
     /// See [`CreateSku::hold_ttl_ms`]; cannot be removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,7 +63,7 @@ pub struct PatchSku {
     pub late_confirm: Option<LateConfirm>,
     /// See [`CreateSku::title`].
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub title: Option<Option<String>>,
 }
 

@@ -14,6 +14,11 @@ use utoipa::{IntoParams, OpenApi};
 use super::calls::{CALLS, Call, Header, Listener};
 use super::json::answer_bytes;
 
+/// What a SKU's name looks like.
+const SKU: &str = "^[A-Za-z0-9._-]{1,64}$";
+/// What an order's id looks like; few of these are one.
+const TOKEN: &str = "^[0-7][0-9a-hjkmnp-tv-z]{25}$";
+
 /// Every body of the contract.
 #[derive(OpenApi)]
 #[openapi(components(schemas(
@@ -80,10 +85,10 @@ fn operation(call: &Call) -> Operation {
     };
     let mut operation = OperationBuilder::new().operation_id(Some(call.id)).tag(tag).summary(Some(call.summary));
     if call.path.contains("{sku}") {
-        operation = operation.parameter(text("sku", ParameterIn::Path, Required::True, "The SKU's name."));
+        operation = operation.parameter(text("sku", ParameterIn::Path, Required::True, SKU, "The SKU's name."));
     }
     if call.path.contains("{id}") {
-        operation = operation.parameter(text("id", ParameterIn::Path, Required::True, "The order's id."));
+        operation = operation.parameter(text("id", ParameterIn::Path, Required::True, TOKEN, "The order's id."));
     }
     operation = operation.parameters(Some(query(call)));
     for header in call.headers {
@@ -133,27 +138,41 @@ fn query(call: &Call) -> Vec<Parameter> {
 }
 
 fn header(header: Header) -> Parameter {
-    let of = |name, required, description| text(name, ParameterIn::Header, required, description);
+    let of = |name, required, pattern, description| text(name, ParameterIn::Header, required, pattern, description);
     match header {
         Header::Key => of(
             "Idempotency-Key",
             Required::True,
+            r#"^([!#-~][!-~]{0,63}|"([!#-\[\]-~]|\\["\\]){1,64}")$"#,
             "New for each purchase, the same for its retries: 1–64 visible ASCII characters, bare or quoted.",
         ),
-        Header::ApplyBefore => {
-            of("Apply-Before", Required::False, "Milliseconds of cluster time; from then on the request certainly has no effect.")
-        }
-        Header::IfMatch => of("If-Match", Required::True, "The ETag that the SKU had when the caller read it."),
-        Header::LastEventId => of("Last-Event-ID", Required::False, "The id of the last event that arrived: the stream goes on after it."),
+        Header::ApplyBefore => of(
+            "Apply-Before",
+            Required::False,
+            "^[0-9]+$",
+            "Milliseconds of cluster time; from then on the request certainly has no effect.",
+        ),
+        Header::IfMatch => of(
+            "If-Match",
+            Required::True,
+            r#"^(\*|"[0-9]{1,19}")$"#,
+            "The ETag that the SKU had when the caller read it; `*` for whatever it is now.",
+        ),
+        Header::LastEventId => of(
+            "Last-Event-ID",
+            Required::False,
+            "^[0-9]{1,19}-[0-9]{1,5}$",
+            "The id of the last event that arrived: the stream goes on after it.",
+        ),
     }
 }
 
-fn text(name: &str, place: ParameterIn, required: Required, description: &str) -> Parameter {
+fn text(name: &str, place: ParameterIn, required: Required, pattern: &str, description: &str) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(place)
         .required(required)
         .description(Some(description))
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))))
         .build()
 }
