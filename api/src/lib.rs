@@ -17,6 +17,7 @@
 //! | `order`, `batch`, `order_list`, `event` | buying |
 //! | `time`, `idempotency_key` | times as text, the key header |
 //! | `cluster`, `health` | what operators see |
+//! | `fuzz` | what must hold of any text; in no build of the product |
 
 mod adjustment;
 mod audit;
@@ -24,6 +25,8 @@ mod availability;
 mod batch;
 mod cluster;
 mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod headers;
 mod health;
 mod idempotency_key;

@@ -22,11 +22,14 @@
 //! | `reconcile` | the leader's policy: grants, returns, reclaim, modes |
 //! | `codec` | bytes of commands and snapshots |
 //! | `planted` | bugs for tests of the tests; nothing of it without its feature |
+//! | `fuzz` | what must hold of any bytes; in no build of the product |
 
 pub mod codec;
 mod command;
 pub mod desk;
 mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod ids;
 mod name;
 mod order;

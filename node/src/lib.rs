@@ -5,6 +5,8 @@
 pub mod cli;
 pub mod config;
 pub mod exit;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod http;
 mod last_resort;
 pub mod limits;

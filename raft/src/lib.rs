@@ -23,6 +23,7 @@
 //! | `server` | the answering half |
 //! | `bootstrap`, `membership` | the first start of a cluster; who belongs to it |
 //! | `backfill` | fetching missing pages of the order log |
+//! | `fuzz` | what must hold of any bytes; in no build of the product |
 //! | `trim` | the log's bound in bytes |
 //! | `replay`, `ledger` | a stopped node's directory, checked; its history added up |
 
@@ -31,6 +32,8 @@ mod backfill;
 mod bootstrap;
 mod config;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod ledger;
 pub mod limits;
 mod log;

@@ -185,7 +185,7 @@ fn committed_id(store: &LogStore) -> io::Result<Option<LogIdV1>> {
     from_disk(&bytes).map_err(damaged)
 }
 
-fn to_record(entry: &LogEntry) -> LogRecord {
+pub(crate) fn to_record(entry: &LogEntry) -> LogRecord {
     let (kind, payload) = match BodyV1::from(&entry.payload) {
         BodyV1::Blank => (KindV1::Blank, Bytes::new()),
         BodyV1::Normal(bytes) => (KindV1::Normal, bytes),

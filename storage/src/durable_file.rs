@@ -42,14 +42,7 @@ impl DurableFile {
 
     /// Replaces the body: written and synced under another name, then renamed, then the directory synced.
     pub(crate) fn write(&self, body: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(body.len()).ok().filter(|_| body.len() <= DURABLE_FILE_BYTES);
-        let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "body over its limit"))?;
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len());
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&[self.kind, VERSION]);
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&checksum(self.kind, VERSION, body).to_le_bytes());
-        bytes.extend_from_slice(body);
+        let bytes = self.seal(body)?;
         let next = self.path.with_extension("tmp");
         let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&next)?;
         file.write_all(&bytes)?;
@@ -58,7 +51,21 @@ impl DurableFile {
         self.path.parent().map_or(Ok(()), sync_dir)
     }
 
-    fn check(&self, bytes: &[u8]) -> Result<Vec<u8>, OpenError> {
+    /// The file's bytes for a body.
+    pub(crate) fn seal(&self, body: &[u8]) -> io::Result<Vec<u8>> {
+        let length = u32::try_from(body.len()).ok().filter(|_| body.len() <= DURABLE_FILE_BYTES);
+        let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "body over its limit"))?;
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len());
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&[self.kind, VERSION]);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(&checksum(self.kind, VERSION, body).to_le_bytes());
+        bytes.extend_from_slice(body);
+        Ok(bytes)
+    }
+
+    /// The body in what [`seal`](Self::seal) made.
+    pub(crate) fn check(&self, bytes: &[u8]) -> Result<Vec<u8>, OpenError> {
         let damaged = |reason: &str| OpenError::Damaged { path: self.path.clone(), reason: reason.to_owned() };
         let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
             return Err(damaged("shorter than its header"));

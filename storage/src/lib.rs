@@ -24,6 +24,7 @@
 //! | `engine`, `frame`, `queue` | sled; checked values; plumbing |
 //! | `syncer`, `poison`, `watchdog` | the last step of durability; what becomes of a store when it fails, or hangs |
 //! | `limits` | every bound by name |
+//! | `fuzz` | what must hold of any bytes; in no build of the product |
 
 mod backfill;
 mod background;
@@ -35,6 +36,8 @@ mod engine;
 #[cfg(test)]
 mod format_tests;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod identity;
 pub mod limits;
 mod listing;

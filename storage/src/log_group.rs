@@ -82,7 +82,7 @@ impl Group {
         self.edits.push(edit);
     }
 
-    fn add(&mut self, kind: u8, content: &[&[u8]]) {
+    pub(crate) fn add(&mut self, kind: u8, content: &[&[u8]]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; RECORD_HEADER_BYTES]);
         self.bytes.push(kind);

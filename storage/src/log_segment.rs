@@ -127,7 +127,7 @@ fn write_zeros(file: &File, bytes: u64, syncer: &dyn Syncer) -> io::Result<()> {
     Ok(())
 }
 
-fn header(number: u32, salt: u32) -> [u8; HEADER_BYTES] {
+pub(crate) fn header(number: u32, salt: u32) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     header[..4].copy_from_slice(&MAGIC);
     header[4..8].copy_from_slice(&LOG_VERSION.to_le_bytes());
@@ -139,7 +139,7 @@ fn header(number: u32, salt: u32) -> [u8; HEADER_BYTES] {
 }
 
 /// The salt of a whole header.
-fn read_header(bytes: &[u8; HEADER_BYTES], number: u32) -> Result<u32, SegmentError> {
+pub(crate) fn read_header(bytes: &[u8; HEADER_BYTES], number: u32) -> Result<u32, SegmentError> {
     let [_, _, _, _, v0, v1, v2, v3, _, _, _, _, s0, s1, s2, s3, c0, c1, c2, c3] = *bytes;
     if crc32fast::hash(&bytes[..16]) != u32::from_le_bytes([c0, c1, c2, c3]) || bytes[..4] != MAGIC {
         return Err(damaged(&format!("the header of segment {number} does not read back")).into());

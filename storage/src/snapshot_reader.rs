@@ -13,8 +13,8 @@ use crate::snapshot_writer::{MAGIC, VERSION};
 
 /// Chunks of a snapshot in order; an error ends them. Without an error the file was found whole up to its last byte.
 #[derive(Debug)]
-pub struct SnapshotReader {
-    file: BufReader<File>,
+pub struct SnapshotReader<R = File> {
+    file: BufReader<R>,
     checksum: crc32fast::Hasher,
     index: u64,
     term: u64,
@@ -26,8 +26,15 @@ pub struct SnapshotReader {
 impl SnapshotReader {
     /// Opens a file and checks its header.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Self::begin(File::open(path)?)
+    }
+}
+
+impl<R: Read> SnapshotReader<R> {
+    /// Reads and checks the header of a file's bytes.
+    pub(crate) fn begin(file: R) -> io::Result<Self> {
         let mut reader = Self {
-            file: BufReader::with_capacity(SNAPSHOT_CHUNK_BYTES, File::open(path)?),
+            file: BufReader::with_capacity(SNAPSHOT_CHUNK_BYTES, file),
             checksum: crc32fast::Hasher::new(),
             index: 0,
             term: 0,
@@ -112,7 +119,7 @@ impl SnapshotReader {
     }
 }
 
-impl Iterator for SnapshotReader {
+impl<R: Read> Iterator for SnapshotReader<R> {
     type Item = io::Result<Vec<u8>>;
 
     fn next(&mut self) -> Option<Self::Item> {

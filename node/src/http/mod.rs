@@ -15,6 +15,8 @@ pub mod calls;
 mod cluster;
 mod events;
 mod front;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod head;
 mod health;
 mod json;

@@ -60,15 +60,19 @@ pub(crate) trait Message: Serialize + DeserializeOwned {
 
 /// A frame holding `message`.
 pub(crate) fn pack<M: Message>(message: &M) -> Bytes {
-    let body = codec::encode(message);
+    seal(M::KIND, &codec::encode(message))
+}
+
+/// A frame of a kind around an encoded body.
+pub(crate) fn seal(kind: u8, body: &[u8]) -> Bytes {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&[M::KIND]);
-    hasher.update(&body);
+    hasher.update(&[kind]);
+    hasher.update(body);
     let mut frame = BytesMut::with_capacity(HEAD_BYTES + body.len());
     frame.put_u8(FRAME_VERSION);
-    frame.put_u8(M::KIND);
+    frame.put_u8(kind);
     frame.put_u32_le(hasher.finalize());
-    frame.put_slice(&body);
+    frame.put_slice(body);
     frame.freeze()
 }
 

@@ -27,7 +27,8 @@ use crate::listen::{FastPath, Take};
 /// A longer head is not plain. No listener can be configured to take less.
 const MAX_HEAD_BYTES: usize = 8 << 10;
 
-const REQUEST_LINE: &[u8] = b"POST /v1/orders HTTP/1.1\r\n";
+/// How a plain order begins.
+pub(in crate::http) const REQUEST_LINE: &[u8] = b"POST /v1/orders HTTP/1.1\r\n";
 
 /// The orders of one node.
 pub struct FastOrders<P> {

@@ -12,5 +12,7 @@ mod reply;
 pub(crate) mod transition;
 
 pub use fast::FastOrders;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use fast::REQUEST_LINE;
 pub(crate) use list::{bad_cursor, page_limit};
 pub(crate) use reply::to_api;
