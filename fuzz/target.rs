@@ -6,7 +6,7 @@ pub struct Target {
     pub name: &'static str,
     /// Checks the promise on these bytes.
     pub check: fn(&[u8]),
-    /// Bytes that are in order, to begin from.
+    /// Bytes to begin from: some of each kind that is in order, and some that are nearly so.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
