@@ -12,7 +12,11 @@ use crate::http::fuzz::{order_body, order_head};
 
 /// Everything that this crate reads.
 pub const TARGETS: &[Target] = &[
-    Target { name: "order_body", check: order_body, seeds: || vec![ORDER.to_vec(), br#"{"lines":[],"buyer":"\u0062"}"#.to_vec(), LISTED.to_vec()] },
+    Target {
+        name: "order_body",
+        check: order_body,
+        seeds: || vec![ORDER.to_vec(), br#"{"lines":[],"buyer":"\u0062"}"#.to_vec(), LISTED.to_vec()],
+    },
     Target { name: "order_head", check: order_head, seeds: || vec![HEAD.to_vec(), HEAD_SAID_TWICE.to_vec()] },
     Target { name: "cluster_file", check: cluster_file, seeds: || vec![include_bytes!("../../cluster.toml").to_vec()] },
 ];
