@@ -16,7 +16,7 @@ pub struct CreateOrder<'a> {
     #[serde(borrow)]
     #[schema(value_type = String, example = "buyer-17", pattern = "^[!-~]{1,64}$")]
     pub buyer: Cow<'a, str>,
-    /// What: 1–16 lines, all or nothing; lines of one SKU are summed.
+    /// What: 1–16 lines, all or nothing; lines of one SKU are summed, to 1,000 units at most.
     #[serde(borrow)]
     #[schema(min_items = 1, max_items = 16)]
     pub lines: Vec<CreateLine<'a>>,
