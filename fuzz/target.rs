@@ -15,12 +15,14 @@ pub struct Target {
 pub(crate) fn hold(targets: &[Target]) {
     use proptest::prelude::*;
     use proptest::sample::Index;
-    use proptest::test_runner::TestRunner;
+    use proptest::test_runner::{Config, TestRunner};
 
     for target in targets {
         let seeds = (target.seeds)();
         assert!(!seeds.is_empty(), "{} has no seed", target.name);
-        seeds.iter().for_each(|seed| (target.check)(seed));
+        for seed in &seeds {
+            (target.check)(seed);
+        }
         let harms = (any::<Index>(), prop::collection::vec((any::<Index>(), any::<u8>(), 0..5_u8), 1..4));
         let spoilt = harms.prop_map(move |(seed, harms)| {
             let mut bytes = seed.get(&seeds).clone();
@@ -37,7 +39,7 @@ pub(crate) fn hold(targets: &[Target]) {
             bytes
         });
         let bytes = prop_oneof![1 => prop::collection::vec(any::<u8>(), 0..200), 3 => spoilt];
-        let checked = TestRunner::default().run(&bytes, |bytes| {
+        let checked = TestRunner::new(Config { failure_persistence: None, ..Config::default() }).run(&bytes, |bytes| {
             (target.check)(&bytes);
             Ok(())
         });

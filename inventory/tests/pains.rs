@@ -130,7 +130,9 @@ fn a_key_is_known_to_a_state_that_came_by_a_snapshot() {
     let mut world = selling(3, SettingsPatch::default());
     let first = bought(&mut world, 1, "key", 2);
     let mut reader = SnapshotReader::new();
-    world.state.snapshot().for_each(|chunk| reader.push(&chunk).expect("own bytes"));
+    for chunk in world.state.snapshot() {
+        reader.push(&chunk).expect("own bytes");
+    }
     world.state = reader.finish().expect("own bytes");
     for node in [1, 2] {
         assert_eq!(buy(&mut world, node, "key", 2), Outcome::Replayed { order: first });

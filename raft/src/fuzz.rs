@@ -4,6 +4,7 @@
 mod target;
 
 use bytes::{Bytes, BytesMut};
+use holdfast_inventory::codec;
 use holdfast_storage::LogRecord;
 use openraft::raft::{AppendEntriesRequest, StreamAppendResult, TransferLeaderRequest, VoteRequest, VoteResponse};
 use serde::Serialize;
@@ -23,14 +24,10 @@ use crate::wire::{
 pub const TARGETS: &[Target] = &[
     Target { name: "peer_frame", check: peer_frame, seeds: peer_frames },
     Target { name: "log_record", check: log_record, seeds: log_records },
-    Target {
-        name: "vote",
-        check: |bytes| on_disk::<VoteV1, Vote>(bytes),
-        seeds: || vec![to_disk(&VoteV1::from(&Vote::new(3, 2))).to_vec()],
-    },
+    Target { name: "vote", check: on_disk::<VoteV1, Vote>, seeds: || vec![to_disk(&VoteV1::from(&Vote::new(3, 2))).to_vec()] },
     Target {
         name: "snapshot_meta",
-        check: |bytes| on_disk::<SnapshotMetaV1, SnapshotMeta>(bytes),
+        check: on_disk::<SnapshotMetaV1, SnapshotMeta>,
         seeds: || vec![to_disk(&SnapshotMetaV1::from(&SnapshotMeta::default())).to_vec()],
     },
 ];
@@ -52,14 +49,25 @@ fn peer_frame(bytes: &[u8]) {
         read::<BootstrapWord>(frame);
         read::<Append>(frame).map(AppendEntriesRequest::<TypeConfig>::from);
         read::<Appended>(frame).map(StreamAppendResult::<TypeConfig>::from);
-        match read::<ControlAsk>(frame) {
-            Some(ControlAsk::Append(append)) => drop(AppendEntriesRequest::<TypeConfig>::from(append)),
-            Some(ControlAsk::Vote(candidacy) | ControlAsk::PreVote(candidacy)) => drop(VoteRequest::<TypeConfig>::from(candidacy)),
-            Some(ControlAsk::Transfer(transfer)) => drop(TransferLeaderRequest::<TypeConfig>::from(transfer)),
-            None => {}
+        if let Some(ask) = read::<ControlAsk>(frame) {
+            meant_by_ask(ask);
         }
         if let Some(ControlAnswer::Ballot(ballot)) = read(frame) {
-            drop(VoteResponse::<TypeConfig>::from(ballot));
+            let _meant: VoteResponse<TypeConfig> = ballot.into();
+        }
+    }
+}
+
+fn meant_by_ask(ask: ControlAsk) {
+    match ask {
+        ControlAsk::Append(append) => {
+            let _meant: AppendEntriesRequest<TypeConfig> = append.into();
+        }
+        ControlAsk::Vote(candidacy) | ControlAsk::PreVote(candidacy) => {
+            let _meant: VoteRequest<TypeConfig> = candidacy.into();
+        }
+        ControlAsk::Transfer(transfer) => {
+            let _meant: TransferLeaderRequest<TypeConfig> = transfer.into();
         }
     }
 }
@@ -84,9 +92,6 @@ fn peer_frames() -> Vec<Vec<u8>> {
         entries: records().into_iter().map(|record| to_entry(record).expect("an entry just written")).collect(),
         leader_commit: None,
     });
-    fn body(message: &impl Serialize) -> Vec<u8> {
-        holdfast_inventory::codec::encode(message)
-    }
     vec![
         frame(BootstrapWord::KIND, body(&word)),
         frame(SnapshotDone::KIND, body(&done)),
@@ -96,6 +101,10 @@ fn peer_frames() -> Vec<Vec<u8>> {
         frame(ControlAsk::KIND, body(&ControlAsk::Append(append))),
         frame(ControlAnswer::KIND, body(&ControlAnswer::Transferred)),
     ]
+}
+
+fn body(message: &impl Serialize) -> Vec<u8> {
+    codec::encode(message)
 }
 
 /// A record is refused, or an entry that gives a record of the same meaning. The first byte is the length of the head.

@@ -152,6 +152,7 @@ fn snapshot_file(bytes: &[u8]) {
 fn snapshot_files() -> Vec<Vec<u8>> {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let data = DataDir::open(&dir.path().join("data"), OpenMode::Create).expect("a new directory");
+    data.start(NodeId(1)).expect("an empty directory");
     let snapshots = data.snapshots().expect("no snapshots");
     let mut writer = snapshots.writer(7, 2, b"meta").expect("a file");
     writer.chunk(b"one").and_then(|()| writer.chunk(b"two")).expect("room");

@@ -125,8 +125,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let config = ListenConfig { header_timeout: Duration::from_hours(1), ..ListenConfig::api(&HttpSection::default()) };
-        let begun = Instant::now() - config.header_timeout;
+        let config = ListenConfig { header_timeout: Duration::from_mins(1), ..ListenConfig::api(&HttpSection::default()) };
+        let begun = Instant::now().checked_sub(config.header_timeout).unwrap();
         let mut timed = TimedStream::new(stream, (b"P".to_vec(), begun), Phase::new(), &config);
         assert_eq!(timed.read_u8().await.unwrap(), b'P');
         assert_eq!(timed.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);

@@ -46,9 +46,9 @@ fn report(node: Option<NodeId>, replay: &Replay) -> Report {
     let inventory = &replay.inventory;
     let index = inventory.last_index().0;
     let ledger = replay.ledger.as_ref();
-    let none = SkuLedger::default();
+    let nothing = SkuLedger::default();
     let skus = inventory.skus().map(|sku| {
-        let told = ledger.map(|ledger| ledger.skus.get(&sku.id).unwrap_or(&none));
+        let told = ledger.map(|ledger| ledger.skus.get(&sku.id).unwrap_or(&nothing));
         SkuReport {
             sku: sku.name.as_str().to_owned(),
             index,

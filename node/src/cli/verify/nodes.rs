@@ -20,7 +20,7 @@ use crate::limits::{MAX_LISTED_ORDERS, VERIFY_ORDERS_WITHIN, VERIFY_PAUSE, VERIF
 
 /// Asks the nodes behind these admin listeners.
 pub(super) async fn verify(urls: &[String]) -> Result<Report, Failure> {
-    let nodes = try_join_all(urls.iter().map(Node::at)).await?;
+    let nodes = try_join_all(urls.iter().map(|url| Node::at(url))).await?;
     ensure_one_cluster(&nodes, urls)?;
     let mut heard = Heard::of(&nodes).await?;
     heard.compare_states(&nodes).await?;
@@ -35,7 +35,7 @@ struct Node {
 }
 
 impl Node {
-    async fn at(url: &String) -> Result<Self, Failure> {
+    async fn at(url: &str) -> Result<Self, Failure> {
         let client = Client::new(ClientConfig::default().and_admin([url]))?;
         let status = client.cluster().await?;
         Ok(Self { id: status.node, cluster: status.cluster_id, client })

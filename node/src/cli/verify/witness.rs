@@ -50,7 +50,9 @@ impl<T: PartialEq + Display> Witness<T> {
             }
         }
         // Whom most contradict differs; of equally many, nobody knows who is wrong.
-        groups.iter_mut().for_each(|(nodes, _)| nodes.sort_unstable());
+        for (nodes, _) in &mut groups {
+            nodes.sort_unstable();
+        }
         groups.sort_by_key(|(nodes, _)| nodes.len());
         let most = groups.last().map_or(0, |(nodes, _)| nodes.len());
         let is_outvoted = |nodes: &[u64]| 2 * most <= said.len() || nodes.len() < most;

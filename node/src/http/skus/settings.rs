@@ -8,11 +8,7 @@ use crate::http::problem::Reply;
 
 /// The settings of a new SKU.
 pub(crate) fn of_new(body: &CreateSku, max_hold_ttl: Millis) -> Result<SettingsPatch, Reply> {
-    if let (Some(opens), Some(closes)) = (body.opens_at, body.closes_at)
-        && closes <= opens
-    {
-        return Err(Reply::malformed_at("/closes_at", "A sale closes after it opens; correct one of the two times."));
-    }
+    check_hours(body.opens_at, body.closes_at)?;
     checked(
         SettingsPatch {
             title: body.title.as_deref().map(|title| Some(title.into())),
@@ -28,6 +24,7 @@ pub(crate) fn of_new(body: &CreateSku, max_hold_ttl: Millis) -> Result<SettingsP
 
 /// What a patch changes.
 pub(crate) fn of_patch(body: &PatchSku, max_hold_ttl: Millis) -> Result<SettingsPatch, Reply> {
+    check_hours(body.opens_at.flatten(), body.closes_at.flatten())?;
     checked(
         SettingsPatch {
             title: body.title.as_ref().map(|title| title.as_deref().map(Into::into)),
@@ -39,6 +36,13 @@ pub(crate) fn of_patch(body: &PatchSku, max_hold_ttl: Millis) -> Result<Settings
         },
         max_hold_ttl,
     )
+}
+
+fn check_hours(opens_at: Option<Time>, closes_at: Option<Time>) -> Result<(), Reply> {
+    if opens_at.zip(closes_at).is_some_and(|(opens, closes)| closes <= opens) {
+        return Err(Reply::malformed_at("/closes_at", "A sale closes after it opens; correct one of the two times."));
+    }
+    Ok(())
 }
 
 /// Text for people: at most [`MAX_TEXT_CHARS`] characters, no control characters, of which terminals and logs could be moved.

@@ -184,6 +184,9 @@ async fn stock_commands_are_checked_before_they_are_sent() {
     let told = shop.admin(patch(&[])).await;
     assert_eq!((told.status.as_u16(), told.problem()), (428, "if-match-required"));
     assert_eq!(shop.admin(patch(&[("if-match", "W/\"1\"")])).await.problem(), "malformed");
+    let at_once = r#"{"opens_at":"2026-11-20T12:00:00Z","closes_at":"2026-11-20T12:00:00Z"}"#;
+    let told = shop.admin(json("PATCH", "/v1/skus/tee", &[("if-match", "*")], at_once)).await;
+    assert_eq!((told.problem(), &told.body["pointer"]), ("malformed", &"/closes_at".into()));
     assert_eq!(shop.reached(), 0);
 }
 
