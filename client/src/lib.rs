@@ -19,6 +19,7 @@
 //! | `call`, `verdict`, `fate`, `pace` | one call over many attempts: judge, remember, wait |
 //! | `transport`, `endpoints`, `cluster_clock` | one attempt: connection, node, time |
 //! | `sse` | the text of the change feed |
+//! | [`oracle`] | whether what clients heard and what the cluster says it did are true |
 //!
 //! ```no_run
 //! # async fn buy() -> Result<(), holdfast_client::ClientError> {
@@ -42,6 +43,7 @@ mod error;
 mod events;
 mod fate;
 pub mod limits;
+pub mod oracle;
 mod orders;
 mod pace;
 mod place;

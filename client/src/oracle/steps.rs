@@ -1,0 +1,97 @@
+//! Steps and reads against the order's life: what was told is in the ledger (I5, I6, I16), and each step of the ledger was
+//! asked for (I7).
+
+use holdfast_api::{OrderStatus, ProblemType};
+
+use super::call::{Asked, Call, Heard, Step};
+use super::judge::Case;
+use super::judgement::{Invariant, Judgement};
+use super::names::Name;
+use super::replay::Phase;
+
+/// A step that may have been taken, and when it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cause {
+    order: Name,
+    step: Step,
+    began_us: u64,
+}
+
+/// Every step that may have been taken, by order and step.
+pub(super) struct Causes(Vec<Cause>);
+
+impl Causes {
+    /// When the first call that asked for this step began.
+    pub(super) fn first_us(&self, order: Name, step: Step) -> Option<u64> {
+        let at = self.0.partition_point(|cause| (cause.order, cause.step) < (order, step));
+        self.0.get(at).filter(|cause| (cause.order, cause.step) == (order, step)).map(|cause| cause.began_us)
+    }
+}
+
+/// The step that leads to a status; none to those that come by themselves.
+pub(super) fn step_to(status: OrderStatus) -> Option<Step> {
+    match status {
+        OrderStatus::Confirmed => Some(Step::Confirm),
+        OrderStatus::Released => Some(Step::Release),
+        OrderStatus::Cancelled => Some(Step::Cancel),
+        OrderStatus::Held | OrderStatus::Expired => None,
+    }
+}
+
+/// Judges every step and read, and gives the steps that may have been taken.
+pub(super) fn check(case: &Case<'_>, judgement: &mut Judgement) -> Causes {
+    let mut causes = Vec::new();
+    for call in case.history.calls() {
+        let order = match call.asked {
+            Asked::Step { order, step } => {
+                if matches!(call.heard, Heard::Order { .. }) || call.heard.is_unknown() {
+                    causes.push(Cause { order, step, began_us: call.began_us });
+                }
+                order
+            }
+            Asked::Read { order } => order,
+            Asked::Order { .. } | Asked::Look { .. } | Asked::Adjust { .. } => continue,
+        };
+        check_told(case, order, call, judgement);
+    }
+    causes.sort_unstable();
+    let causes = Causes(causes);
+    for number in (0u32..).take(case.ledger.orders().len()) {
+        for phase in case.replay.phases(number).iter().skip(1) {
+            check_cause(case, phase, &causes, judgement);
+        }
+    }
+    causes
+}
+
+fn check_told(case: &Case<'_>, order: Name, call: &Call, judgement: &mut Judgement) {
+    let number = case.ledger.number(order);
+    match (call.heard, number) {
+        (Heard::Order { id, .. }, _) if id != order => {
+            judgement.violation(Invariant::I5, || format!("another order was told: {}", case.history.tell(call)));
+        }
+        (Heard::Order { .. }, None) => {
+            judgement.violation(Invariant::I5, || format!("told and not in the ledger: {}", case.history.tell(call)));
+        }
+        (Heard::Order { index, status, .. }, Some(number)) => {
+            if !case.replay.phases_at(number, index).iter().any(|phase| phase.status == status) {
+                let is_read = matches!(call.asked, Asked::Read { .. });
+                let invariant = if is_read { Invariant::I16 } else { Invariant::I5 };
+                judgement.violation(invariant, || {
+                    format!("a status that it did not have there: {}, {:?}", case.history.tell(call), case.replay.phases(number))
+                });
+            }
+        }
+        (Heard::Refused { problem: ProblemType::UnknownOrder, .. }, Some(number)) => {
+            judgement.violation(Invariant::I6, || format!("forgotten: {}, {}", case.history.tell(call), case.tell(number)));
+        }
+        _ => {}
+    }
+}
+
+fn check_cause(case: &Case<'_>, phase: &Phase, causes: &Causes, judgement: &mut Judgement) {
+    let Some(step) = step_to(phase.status) else { return };
+    if causes.first_us(case.order(phase.order).id, step).is_none() {
+        judgement.violation(Invariant::I7, || format!("nobody asked for {phase:?} of {}", case.tell(phase.order)));
+    }
+}

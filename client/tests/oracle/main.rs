@@ -1,0 +1,7 @@
+//! The oracle against histories made by hand: it refuses each bad one by its invariant, and no good one, however ugly.
+
+mod accepts;
+mod rate;
+mod refuses_calls;
+mod refuses_ledgers;
+mod world;

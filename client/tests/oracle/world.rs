@@ -1,0 +1,201 @@
+//! A history and its ledger, made by hand. Times are milliseconds, of clients and of the cluster alike.
+
+use std::collections::BTreeMap;
+
+use holdfast_client::api::{Audit, Change, Event, Line as ApiLine, Order, OrderStatus, ProblemType, SliceUnits, Time};
+use holdfast_client::oracle::{
+    Asked, BodyId, Call, Closing, Counters, Heard, History, Invariant, Judgement, Ledger, Line, Name, SkuCounters, Step, Terms, judge,
+};
+
+/// Longer than any test's history, unless it is about time.
+pub(crate) const HOLD_MS: u64 = 600_000;
+
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) history: History,
+    ledger: Ledger,
+    terms: Vec<Terms>,
+    position: (u64, u16),
+    orders: BTreeMap<String, Order>,
+    pub(crate) closing: Option<Closing>,
+}
+
+/// What is bought: SKU and units.
+pub(crate) type Lines<'a> = &'a [(&'a str, u32)];
+
+impl World {
+    /// With a SKU `tee`.
+    pub(crate) fn with_tees(stock: u64, limit: Option<u32>) -> World {
+        let mut world = World::default();
+        world.sku("tee", stock, limit);
+        world
+    }
+
+    pub(crate) fn sku(&mut self, sku: &str, stock: u64, per_buyer_limit: Option<u32>) {
+        let sku = self.name(sku);
+        self.terms.push(Terms { sku, stock, per_buyer_limit });
+    }
+
+    pub(crate) fn name(&mut self, text: &str) -> Name {
+        self.history.names.number(text)
+    }
+
+    // ---- what the cluster says it did
+
+    /// An order is accepted and held, at `index` and at as many milliseconds.
+    pub(crate) fn held(&mut self, index: u64, id: &str, buyer: &str, lines: Lines<'_>) {
+        self.held_for(index, id, buyer, lines, HOLD_MS);
+    }
+
+    pub(crate) fn held_for(&mut self, index: u64, id: &str, buyer: &str, lines: Lines<'_>, hold_ms: u64) {
+        let mut order = new_order(index, id, buyer, lines);
+        order.expires_at = Some(Time(index + hold_ms));
+        self.orders.insert(id.into(), order.clone());
+        self.event(index, index, Change::OrderHeld { order });
+    }
+
+    /// An order is accepted and bought at once.
+    pub(crate) fn bought(&mut self, index: u64, id: &str, buyer: &str, lines: Lines<'_>) {
+        let order = Order { status: OrderStatus::Confirmed, ..new_order(index, id, buyer, lines) };
+        self.orders.insert(id.into(), order.clone());
+        self.event(index, index, Change::OrderConfirmed { order });
+    }
+
+    /// An order that is there has another status.
+    pub(crate) fn becomes(&mut self, index: u64, id: &str, status: OrderStatus) {
+        self.becomes_at(index, index, id, status);
+    }
+
+    pub(crate) fn becomes_at(&mut self, index: u64, at_ms: u64, id: &str, status: OrderStatus) {
+        let order = Order { status, index, expires_at: None, ..self.orders[id].clone() };
+        let change = match status {
+            OrderStatus::Held => Change::OrderHeld { order },
+            OrderStatus::Confirmed => Change::OrderConfirmed { order },
+            OrderStatus::Released => Change::OrderReleased { order },
+            OrderStatus::Expired => Change::OrderExpired { order },
+            OrderStatus::Cancelled => Change::OrderCancelled { order },
+        };
+        self.event(index, at_ms, change);
+    }
+
+    pub(crate) fn adjusted(&mut self, index: u64, delta: i64, stock: u64, reference: &str) {
+        let change =
+            Change::StockAdjusted { sku: "tee".into(), delta, stock, reason: "found".into(), reference: Some(reference.to_owned()) };
+        self.event(index, index, change);
+    }
+
+    pub(crate) fn event(&mut self, index: u64, at_ms: u64, change: Change) {
+        let position = if self.position.0 == index { self.position.1 + 1 } else { 0 };
+        self.position = (index, position);
+        self.ledger.push(&Event { index, position, at: Time(at_ms), change }, &mut self.history.names);
+    }
+
+    /// Another node's ledger, in which ann holds one unit in each of these orders.
+    pub(crate) fn other_ledger(&mut self, ids: &[&str]) -> Ledger {
+        let mut ledger = Ledger::default();
+        for (index, id) in (10..).zip(ids) {
+            let order = new_order(index, id, "ann", &[("tee", 1)]);
+            let event = Event { index, position: 0, at: Time(index), change: Change::OrderHeld { order } };
+            ledger.push(&event, &mut self.history.names);
+        }
+        ledger
+    }
+
+    // ---- what the clients saw
+
+    pub(crate) fn body(&mut self, buyer: &str, lines: Lines<'_>) -> BodyId {
+        let lines: Vec<Line> = lines.iter().map(|(sku, units)| Line { sku: self.history.names.number(sku), units: *units }).collect();
+        let buyer = self.name(buyer);
+        self.history.body(buyer, &lines, false)
+    }
+
+    /// One attempt to place an order, between two moments.
+    pub(crate) fn order(&mut self, when: (u64, u64), key: &str, buyer: &str, lines: Lines<'_>, heard: Heard) {
+        self.order_before(when, key, buyer, lines, None, heard);
+    }
+
+    pub(crate) fn order_before(
+        &mut self,
+        when: (u64, u64),
+        key: &str,
+        buyer: &str,
+        lines: Lines<'_>,
+        apply_before: Option<u64>,
+        heard: Heard,
+    ) {
+        let (key, body) = (self.name(key), self.body(buyer, lines));
+        self.call(when, Asked::Order { key, body, apply_before }, heard);
+    }
+
+    pub(crate) fn step(&mut self, when: (u64, u64), id: &str, step: Step, heard: Heard) {
+        let order = self.name(id);
+        self.call(when, Asked::Step { order, step }, heard);
+    }
+
+    pub(crate) fn call(&mut self, when: (u64, u64), asked: Asked, heard: Heard) {
+        self.history.record(Call { began_us: when.0 * 1_000, ended_us: when.1 * 1_000, node: 1, asked, heard });
+    }
+
+    pub(crate) fn got(&mut self, id: &str, index: u64, status: OrderStatus) -> Heard {
+        Heard::Order { id: self.name(id), index, status, replayed: false }
+    }
+
+    pub(crate) fn replay(&mut self, id: &str, index: u64, status: OrderStatus) -> Heard {
+        Heard::Order { id: self.name(id), index, status, replayed: true }
+    }
+
+    pub(crate) fn sold_out(&mut self, index: u64) -> Heard {
+        Heard::Refused { problem: ProblemType::SoldOut, sku: Some(self.name("tee")), index: Some(index), available: None, is_final: false }
+    }
+
+    // ---- the end
+
+    /// Books and metrics of one node that say what `stock`, `held` and `confirmed` say; all other units are in its slice.
+    pub(crate) fn close(&mut self, stock: u64, held: u64, confirmed: u64) -> &mut Closing {
+        let available = stock - held - confirmed;
+        let slices = vec![SliceUnits { node: 1, session: 5, units: available }];
+        let audit =
+            Audit { sku: "tee".into(), stock, pool: 0, slices, held, confirmed, conserved: true, index: 999, digest: String::new() };
+        let sku = self.name("tee");
+        let accepted = self.ledger.orders().len() as u64;
+        let counters = Counters { node: 1, accepted, is_whole: true, skus: vec![SkuCounters { sku, stock, available, held, confirmed }] };
+        self.closing.insert(Closing { audits: vec![(sku, audit)], sessions: BTreeMap::from([(1, 5)]), counters: vec![counters] })
+    }
+
+    pub(crate) fn judge(&self) -> Judgement {
+        judge(&self.history, &self.ledger, &self.terms, self.closing.as_ref())
+    }
+
+    /// Fails unless this invariant, and no other, is violated, and `told` is in the words.
+    #[track_caller]
+    pub(crate) fn refused(&self, invariant: Invariant, told: &str) {
+        let judgement = self.judge();
+        let violated: Vec<Invariant> = judgement.violated.keys().copied().collect();
+        assert_eq!(violated, [invariant], "{judgement}");
+        assert!(judgement.to_string().contains(told), "{told:?} is not told: {judgement}");
+    }
+
+    #[track_caller]
+    pub(crate) fn accepted(&self) {
+        let judgement = self.judge();
+        assert!(judgement.holds(), "{judgement}");
+    }
+}
+
+fn new_order(index: u64, id: &str, buyer: &str, lines: Lines<'_>) -> Order {
+    Order {
+        id: id.into(),
+        status: OrderStatus::Held,
+        buyer: buyer.into(),
+        lines: lines.iter().map(|(sku, quantity)| ApiLine { sku: (*sku).into(), quantity: *quantity }).collect(),
+        created_at: Time(index),
+        expires_at: None,
+        node: 1,
+        index,
+    }
+}
+
+/// A refusal without a SKU.
+pub(crate) fn refusal(problem: ProblemType, index: Option<u64>) -> Heard {
+    Heard::Refused { problem, sku: None, index, available: None, is_final: false }
+}
