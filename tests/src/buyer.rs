@@ -48,13 +48,14 @@ impl Nodes {
     }
 
     /// A random one of the good ones, or of all if none is good.
-    fn pick(&self) -> usize {
+    pub(crate) fn pick(&self) -> usize {
         let now = self.now_ms();
         let good: Vec<usize> = (0..self.apis.len()).filter(|&n| self.avoid_until_ms[n].load(Ordering::Relaxed) <= now).collect();
         if good.is_empty() { rand::random_range(0..self.apis.len()) } else { good[rand::random_range(0..good.len())] }
     }
 
-    fn avoid(&self, node: usize) {
+    /// Leaves it alone for a moment.
+    pub(crate) fn avoid(&self, node: usize) {
         let until = self.now_ms() + u64::try_from(AVOID_DEAD_NODE.as_millis()).unwrap_or(u64::MAX);
         self.avoid_until_ms[node].store(until, Ordering::Relaxed);
     }

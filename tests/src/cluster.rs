@@ -16,6 +16,15 @@ use crate::process::{Process, Signal, tail};
 use crate::turn::Turn;
 use crate::wait;
 
+/// How a node is started, other than usually.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// A program that runs the node, with its arguments: `strace …`.
+    pub under: Vec<String>,
+    /// More arguments of `serve`.
+    pub more: Vec<String>,
+}
+
 /// A cluster of child processes. Dropped: every process of it is killed, and unless [`Cluster::end`] was reached the
 /// ends of their logs are printed.
 #[derive(Debug)]
@@ -61,9 +70,20 @@ impl Cluster {
 
     /// Starts node `id` and does not wait.
     pub fn spawn(&mut self, id: u64) -> Result<()> {
+        self.spawn_as(id, &Start::default())
+    }
+
+    /// Starts node `id` in another way than usually and does not wait.
+    pub fn spawn_as(&mut self, id: u64, how: &Start) -> Result<()> {
         ensure!(self.running[index(id)].is_none(), "node {id} runs already");
         let mut command = self.serve_command(id);
-        command.arg("--stop-on-stdin-close");
+        command.arg("--stop-on-stdin-close").args(&how.more);
+        if let Some((program, args)) = how.under.split_first() {
+            let node = command.as_std();
+            let mut under = Command::new(program);
+            under.args(args).arg(node.get_program()).args(node.get_args());
+            command = under;
+        }
         if self.options.disks_can_hang {
             command.env("HOLDFAST_TEST_DISK_HANGS", self.hang_file(id));
         }
@@ -83,7 +103,7 @@ impl Cluster {
     /// `serve` of node `id` as an operator brings it back.
     pub fn serve_without_bootstrap(&self, id: u64) -> Command {
         let mut command = Command::new(&self.options.program);
-        command.arg("serve").arg("--config").arg(self.config()).args(["--node", &id.to_string()]).arg("--data").arg(self.data(id));
+        command.arg("serve").arg("--config").arg(self.config_of(id)).args(["--node", &id.to_string()]).arg("--data").arg(self.data(id));
         command
     }
 
@@ -152,6 +172,21 @@ impl Cluster {
         let code = self.process(id)?.wait(STOPPED_WITHIN).await?.code();
         self.running[index(id)] = None;
         Ok(code)
+    }
+
+    /// The exit status of node `id` if it left by itself; it counts as down from then on.
+    pub fn has_left(&mut self, id: u64) -> Result<Option<ExitStatus>> {
+        let Some(process) = self.running[index(id)].as_mut() else { return Ok(None) };
+        let left = process.left()?;
+        if left.is_some() {
+            self.running[index(id)] = None;
+        }
+        Ok(left)
+    }
+
+    /// The process id of node `id`, if it runs.
+    pub fn process_id(&self, id: u64) -> Option<u32> {
+        self.running[index(id)].as_ref().map(Process::id)
     }
 
     /// Starts node `id` without `--bootstrap` on a directory that it must refuse; its exit code.
@@ -247,6 +282,24 @@ impl Cluster {
     /// Its `cluster.toml`.
     pub fn config(&self) -> PathBuf {
         self.dir.path().join("cluster.toml")
+    }
+
+    /// From its next start on, node `id` knows the others by the addresses of `members`: how a proxy comes between.
+    pub fn show_members(&self, id: u64, members: &[Member]) -> Result<()> {
+        Ok(std::fs::write(self.own_config(id), self.options.cluster_file(members))?)
+    }
+
+    fn own_config(&self, id: u64) -> PathBuf {
+        self.dir.path().join(format!("cluster-{id}.toml"))
+    }
+
+    fn config_of(&self, id: u64) -> PathBuf {
+        Some(self.own_config(id)).filter(|own| own.exists()).unwrap_or_else(|| self.config())
+    }
+
+    /// Leaves its directory where it is, with the data and the logs of every node.
+    pub fn keep(&mut self) {
+        self.dir.disable_cleanup(true);
     }
 
     /// Its own directory.

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
@@ -118,6 +119,14 @@ impl Connection {
         Connection { to, sender: None }
     }
 
+    /// Connects, if it is not connected. An error means that nothing was sent.
+    pub async fn ready(&mut self, within: Duration) -> Result<()> {
+        if self.sender.as_ref().is_none_or(SendRequest::is_closed) {
+            self.sender = Some(tokio::time::timeout(within, connect(self.to)).await??);
+        }
+        Ok(())
+    }
+
     /// Sends and waits for the whole answer. An error means that the fate of the call is unknown; the connection is given
     /// up then, since a late answer on it would be taken for the next call's.
     pub async fn send(&mut self, call: &Call, within: Duration) -> Result<Answer> {
@@ -149,6 +158,14 @@ async fn connect(to: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
     // Ends by itself when the sender is dropped or the server hangs up; its error reaches the sender too.
     tokio::spawn(connection);
     Ok(sender)
+}
+
+/// An answer whose body comes as it comes: a feed. Fails unless its status is 200 within [`CALL_WITHIN`].
+pub async fn open(to: SocketAddr, call: &Call) -> Result<Incoming> {
+    let answer = async { Ok::<_, anyhow::Error>(connect(to).await?.send_request(call.request(to)?).await?) };
+    let answer = tokio::time::timeout(CALL_WITHIN, answer).await??;
+    ensure!(answer.status() == 200, "{} at {to}: status {}", call.path, answer.status());
+    Ok(answer.into_body())
 }
 
 /// One call on a connection of its own.

@@ -6,8 +6,8 @@
 //! sleeps as synchronisation: everything waits for a condition, with a deadline of [`limits`].
 //!
 //! *Architecture invariant:* the harness reads none of the server's memory and links none of its code; `holdfast-node`
-//! is a dependency for the binary `holdfast-under-test` alone. Apart from it stands [`sim`], which links the pure core and
-//! has no processes at all.
+//! is a dependency for the binaries that are a node, `holdfast-under-test` and `chaos`, alone. Apart from it stands [`sim`], which
+//! links the pure core and has no processes at all.
 //!
 //! Map:
 //!
@@ -20,6 +20,8 @@
 //! | `http`, `operator` | calls by hand; what a shop's operator does over HTTP |
 //! | `buyer`, `sale`, `report` | one order until its fate is known; many of them at once; what came of them |
 //! | `ledger`, `checks` | what the cluster says it sold; whether that is what the buyers heard |
+//! | `feed` | the ledger: the change feed from its beginning |
+//! | `chaos` | one fault after another, and the oracle's judgement |
 //! | `liar` | a node whose answers are changed on their way |
 //! | `command_line` | the program's other subcommands |
 //! | `console` | a session printed in a document, taken apart |
@@ -27,12 +29,14 @@
 //! | `sim` | the protocol simulated, by seed |
 
 pub mod buyer;
+pub mod chaos;
 pub mod checks;
 pub mod cluster;
 pub mod command_line;
 pub mod console;
 pub mod dev;
 pub mod disk;
+pub mod feed;
 pub mod http;
 pub mod ledger;
 pub mod liar;

@@ -161,6 +161,22 @@ impl Ledger {
         self.by_id.get(&id).copied()
     }
 
+    /// An entry in one readable line.
+    pub fn tell(&self, entry: &Entry, names: &Names) -> String {
+        let Entry { place: (index, position), at_ms, change } = entry;
+        let told = match change {
+            Change::Order(number, status) => {
+                let order = self.orders.get(*number as usize);
+                let [id, buyer] =
+                    [order.map(|order| order.id), order.map(|order| order.buyer)].map(|name| name.map_or("?", |name| names.text(name)));
+                format!("{id} of {buyer} {status}")
+            }
+            Change::Adjusted { sku, delta, stock, .. } => format!("{} adjusted by {delta} to {stock}", names.text(*sku)),
+            Change::SoldOut(sku) => format!("{} sold out", names.text(*sku)),
+        };
+        format!("{index}-{position} at {at_ms}: {told}")
+    }
+
     /// Where this ledger and another node's first differ, in words; both must have been read with the same names.
     pub fn difference(&self, other: &Self) -> Option<String> {
         let at = self.entries.iter().zip(&other.entries).position(|(one, two)| one != two);

@@ -1,0 +1,53 @@
+//! Chaos from the command line: `cargo run --release -p holdfast-tests --bin chaos -- --minutes 10`.
+//!
+//! The nodes are this same program, started as `chaos serve …`: they are built with it and never stale.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use holdfast_tests::chaos::Chaos;
+use holdfast_tests::chaos::fault::FaultKind;
+
+/// Hurt a real cluster in every way, and judge what its buyers heard.
+#[derive(Debug, Parser)]
+struct Args {
+    /// How long faults are made.
+    #[arg(long, default_value_t = 3.0)]
+    minutes: f64,
+    /// Only these kinds, such as F5,F13; all if not given.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<FaultKind>,
+    /// Repeats the draws of another run.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).is_some_and(|first| first == "serve") {
+        return holdfast_node::cli::main();
+    }
+    match chaos(Args::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn chaos(args: Args) -> Result<ExitCode> {
+    let program = std::env::current_exe()?.into_os_string().into_string().ok().context("this program's path is not text")?;
+    let kinds = if args.only.is_empty() { FaultKind::ALL.to_vec() } else { args.only };
+    let seed = args.seed.unwrap_or_else(rand::random);
+    let chaos = Chaos { program, lasting: Duration::from_secs_f64(args.minutes * 60.0), kinds: kinds.clone(), seed };
+    let tally = chaos.run().await?;
+    println!("\nseed {seed}\n{tally}");
+    let missing = tally.missing(&kinds);
+    if !missing.is_empty() {
+        println!("asked for and not made: {missing:?}");
+    }
+    Ok(if tally.is_good(&kinds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,59 @@
+//! Every bound, pace and duration of chaos.
+
+use std::ops::Range;
+use std::time::Duration;
+
+/// One round: a cluster, a history, a ledger, a judgement. Bounds memory: some 300 bytes a call, three ledgers at its end.
+pub const ROUND: Duration = Duration::from_mins(3);
+
+/// Buyers at once.
+pub const BUYERS: usize = 48;
+
+/// Orders begun per second, all buyers together, outside bursts.
+pub const ORDERS_PER_SECOND: u32 = 1_000;
+
+/// Buyers that a burst adds.
+pub const BURST_BUYERS: usize = 400;
+
+/// One attempt of a patient buyer: longer than the server's `request_ttl`.
+pub const ATTEMPT_WITHIN: Duration = Duration::from_secs(3);
+
+/// One attempt of an impatient buyer, in milliseconds.
+pub const IMPATIENT_MS: Range<u64> = 1..30;
+
+/// A whole order or step, all attempts.
+pub const ASKED_WITHIN: Duration = Duration::from_secs(20);
+
+/// How long an attempt may still be applied, by the `Apply-Before` that half of the keys carry.
+pub const APPLY_WITHIN_MS: u64 = 2_500;
+
+/// How long a brief hold lasts.
+pub const BRIEF_HOLD_MS: u64 = 4_000;
+
+/// How long the nemesis lets the cluster be between two faults, in milliseconds.
+pub const BETWEEN_FAULTS_MS: Range<u64> = 300..1_500;
+
+/// How long a killed node stays away, in milliseconds.
+pub const AWAY_MS: Range<u64> = 0..10_000;
+
+/// How long a fault of the network lasts, in milliseconds.
+pub const NETWORK_FAULT_MS: Range<u64> = 1_500..6_000;
+
+/// From the end of a fault with every process started until a new order is acknowledged: three election timeouts (0.9 s),
+/// and what a start takes on a machine that also runs the other nodes and the buyers.
+pub const LIVE_AGAIN_WITHIN: Duration = Duration::from_secs(6);
+
+/// One attempt of the probe that waits for it.
+pub const PROBE_WITHIN: Duration = Duration::from_millis(500);
+
+/// Between two attempts of the probe.
+pub const PROBE_PAUSE: Duration = Duration::from_millis(20);
+
+/// After the last call, until holds have expired, sessions are reclaimed and nothing moves any more.
+pub const QUIET_WITHIN: Duration = Duration::from_secs(30);
+
+/// A whole ledger, from one node.
+pub const LEDGER_WITHIN: Duration = Duration::from_mins(2);
+
+/// A start in which a fault is made on purpose, until the node has left.
+pub const LEFT_WITHIN: Duration = Duration::from_secs(40);

@@ -1,0 +1,135 @@
+//! Draws faults, makes them, heals, and waits until the cluster sells again.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use tokio::time::{Instant, sleep};
+
+use super::fault::{FaultKind, Made};
+use super::faults::{self, Surroundings};
+use super::limits::{BETWEEN_FAULTS_MS, LIVE_AGAIN_WITHIN};
+use super::machine::Machine;
+use super::probe;
+use super::site::Site;
+use super::tally::Tally;
+
+/// Draws faults from a seed, every kind once before any kind twice.
+#[derive(Debug)]
+pub struct Nemesis {
+    kinds: Vec<FaultKind>,
+    deck: Vec<FaultKind>,
+    random: StdRng,
+    faults: u64,
+    /// When leaders were killed, and when the fault was over: microseconds of the recorder.
+    leader_kills: Vec<(u64, u64)>,
+}
+
+impl Nemesis {
+    /// Of these kinds.
+    pub fn new(kinds: Vec<FaultKind>, seed: u64) -> Nemesis {
+        Nemesis { kinds, deck: Vec::new(), random: StdRng::seed_from_u64(seed), faults: 0, leader_kills: Vec::new() }
+    }
+
+    /// When leaders were killed since the last call, and when those faults were over.
+    pub fn take_leader_kills(&mut self) -> Vec<(u64, u64)> {
+        std::mem::take(&mut self.leader_kills)
+    }
+
+    fn draw(&mut self) -> Option<FaultKind> {
+        if self.deck.is_empty() {
+            self.deck.clone_from(&self.kinds);
+            self.deck.shuffle(&mut self.random);
+        }
+        self.deck.pop()
+    }
+
+    /// Sometimes a second one, of the surroundings, that does not get in the way of the first.
+    fn draw_second(&mut self, first: FaultKind) -> Option<FaultKind> {
+        if faults::is_around(first) || faults::needs_fair_links(first) || self.random.random_range(0..4) > 0 {
+            return None;
+        }
+        let around: Vec<FaultKind> = self.kinds.iter().copied().filter(|kind| faults::is_around(*kind)).collect();
+        (!around.is_empty()).then(|| around[self.random.random_range(0..around.len())])
+    }
+
+    /// One fault after another until `until`; when this returns everything is healed and every node serves.
+    pub async fn rage(
+        &mut self,
+        site: &mut Site,
+        around: &Surroundings,
+        machine: &Machine,
+        until: Instant,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        while Instant::now() < until {
+            sleep(Duration::from_millis(self.random.random_range(BETWEEN_FAULTS_MS))).await;
+            let Some(kind) = self.draw() else { return Ok(()) };
+            let second = self.draw_second(kind);
+            self.faults += 1;
+            let mut random = StdRng::seed_from_u64(self.random.random());
+            let mut other = StdRng::seed_from_u64(self.random.random());
+            let from_us = around.crowd.recorder.now_us();
+            let (made, made_second) = tokio::join!(one(kind, site, around, machine, &mut random), async {
+                match second {
+                    Some(second) => Some(faults::make_around(second, around, &mut other).await),
+                    None => None,
+                }
+            });
+            if matches!(&made, Ok(Made::Fired(proof)) if proof.starts_with("leader")) {
+                self.leader_kills.push((from_us, around.crowd.recorder.now_us()));
+            }
+            note(kind, made, tally);
+            if let (Some(second), Some(made)) = (second, made_second) {
+                note(second, made, tally);
+            }
+            self.heal(site, around, kind, tally).await?;
+        }
+        Ok(())
+    }
+
+    async fn heal(&self, site: &mut Site, around: &Surroundings, kind: FaultKind, tally: &mut Tally) -> Result<()> {
+        around.links.heal();
+        for (id, status) in site.left_unasked()? {
+            tally.violations.push(format!("node {id} left by itself in {kind}: {status}"));
+        }
+        let healed = Instant::now();
+        site.start_down()?;
+        match probe::live_again(&around.crowd, self.faults, healed).await {
+            Some(after) => {
+                tally.live_again.push(after);
+                if after > LIVE_AGAIN_WITHIN {
+                    tally.violations.push(format!("I20: no new order for {after:.2?} after {kind}"));
+                }
+            }
+            None => tally.violations.push(format!("I20: no new order at all after {kind}")),
+        }
+        for id in site.ids() {
+            site.cluster.ready(id).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn one(kind: FaultKind, site: &mut Site, around: &Surroundings, machine: &Machine, random: &mut StdRng) -> Result<Made> {
+    if faults::is_around(kind) { faults::make_around(kind, around, random).await } else { faults::make(kind, site, machine, random).await }
+}
+
+/// A fault that could not be made as it must be is a violation: a node did something else than it must.
+fn note(kind: FaultKind, made: Result<Made>, tally: &mut Tally) {
+    match made {
+        Ok(made) => {
+            match &made {
+                Made::Fired(proof) => println!("{kind}: {proof}"),
+                Made::NotRun(reason) => println!("{kind}: not run: {reason}"),
+            }
+            tally.made(kind, &made);
+        }
+        Err(error) => {
+            println!("{kind}: {error:#}");
+            tally.violations.push(format!("{kind}: {error:#}"));
+        }
+    }
+}
