@@ -41,7 +41,7 @@ pub const NETWORK_FAULT_MS: Range<u64> = 1_500..6_000;
 
 /// From the end of a fault with every process started until a new order is acknowledged: three election timeouts (0.9 s),
 /// and what a start takes on a machine that also runs the other nodes and the buyers.
-pub const LIVE_AGAIN_WITHIN: Duration = Duration::from_secs(6);
+pub const LIVE_AGAIN_WITHIN: Duration = Duration::from_secs(3);
 
 /// One attempt of the probe that waits for it.
 pub const PROBE_WITHIN: Duration = Duration::from_millis(500);

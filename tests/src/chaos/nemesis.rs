@@ -23,19 +23,33 @@ pub struct Nemesis {
     deck: Vec<FaultKind>,
     random: StdRng,
     faults: u64,
-    /// When leaders were killed, and when the fault was over: microseconds of the recorder.
-    leader_kills: Vec<(u64, u64)>,
+    made: Vec<When>,
+}
+
+/// When a fault was, from its making until every node served again; in microseconds of the recorder.
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    /// Which.
+    pub kind: FaultKind,
+    /// And which with it.
+    pub second: Option<FaultKind>,
+    /// Whether it was the SIGKILL of a leader.
+    pub killed_leader: bool,
+    /// From.
+    pub from_us: u64,
+    /// To.
+    pub to_us: u64,
 }
 
 impl Nemesis {
     /// Of these kinds.
     pub fn new(kinds: Vec<FaultKind>, seed: u64) -> Nemesis {
-        Nemesis { kinds, deck: Vec::new(), random: StdRng::seed_from_u64(seed), faults: 0, leader_kills: Vec::new() }
+        Nemesis { kinds, deck: Vec::new(), random: StdRng::seed_from_u64(seed), faults: 0, made: Vec::new() }
     }
 
-    /// When leaders were killed since the last call, and when those faults were over.
-    pub fn take_leader_kills(&mut self) -> Vec<(u64, u64)> {
-        std::mem::take(&mut self.leader_kills)
+    /// The faults since the last call.
+    pub fn take_made(&mut self) -> Vec<When> {
+        std::mem::take(&mut self.made)
     }
 
     fn draw(&mut self) -> Option<FaultKind> {
@@ -78,14 +92,13 @@ impl Nemesis {
                     None => None,
                 }
             });
-            if matches!(&made, Ok(Made::Fired(proof)) if proof.starts_with("leader")) {
-                self.leader_kills.push((from_us, around.crowd.recorder.now_us()));
-            }
+            let killed_leader = kind == FaultKind::F1 && matches!(&made, Ok(Made::Fired(proof)) if proof.starts_with("leader"));
             note(kind, made, tally);
             if let (Some(second), Some(made)) = (second, made_second) {
                 note(second, made, tally);
             }
             self.heal(site, around, kind, tally).await?;
+            self.made.push(When { kind, second, killed_leader, from_us, to_us: around.crowd.recorder.now_us() });
         }
         Ok(())
     }
@@ -131,5 +144,35 @@ fn note(kind: FaultKind, made: Result<Made>, tally: &mut Tally) {
             println!("{kind}: {error:#}");
             tally.violations.push(format!("{kind}: {error:#}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_repeats_its_draws_and_every_kind_comes_once_before_any_comes_twice() {
+        let draws = |seed| {
+            let mut nemesis = Nemesis::new(FaultKind::ALL.to_vec(), seed);
+            std::iter::from_fn(|| nemesis.draw()).take(2 * FaultKind::ALL.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(draws(1), draws(1));
+        assert_ne!(draws(1), draws(2));
+        for round in draws(3).chunks(FaultKind::ALL.len()) {
+            let mut kinds = round.to_vec();
+            kinds.sort_unstable();
+            assert_eq!(kinds, FaultKind::ALL);
+        }
+    }
+
+    #[test]
+    fn a_second_fault_is_one_of_the_surroundings_and_spares_what_needs_fair_links() {
+        let mut nemesis = Nemesis::new(FaultKind::ALL.to_vec(), 1);
+        let mut seconds = |first| (0..200).filter_map(|_| nemesis.draw_second(first)).collect::<Vec<_>>();
+        assert!(seconds(FaultKind::F6).is_empty());
+        assert!(seconds(FaultKind::F18).is_empty());
+        let with_a_kill = seconds(FaultKind::F1);
+        assert!(!with_a_kill.is_empty() && with_a_kill.into_iter().all(faults::is_around));
     }
 }

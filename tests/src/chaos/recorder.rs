@@ -140,3 +140,31 @@ fn read_problem(book: &mut Book, answer: &Answer) -> Option<(Heard, Option<Strin
     let is_final = told.is_final.unwrap_or(false);
     Some((Heard::Refused { problem, sku, index: told.index, available: told.available, is_final }, None))
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper::HeaderMap;
+
+    use super::*;
+
+    fn heard(status: u16, body: &str) -> (Heard, Book) {
+        let mut book = Book::default();
+        let (key, buyer) = (book.history.names.number("k"), book.history.names.number("ann"));
+        let body_id = book.history.body(buyer, &[], false);
+        let answer = Answer { status, headers: HeaderMap::new(), body: body.to_owned().into() };
+        let (heard, _) = read(&mut book, Asked::Order { key, body: body_id, apply_before: None }, &answer);
+        (heard, book)
+    }
+
+    #[test]
+    fn problems_are_read_and_defects_and_nonsense_are_odd() {
+        let sold_out = r#"{"type":"urn:holdfast:problem:sold-out","status":409,"sku":"tee","index":7,"final":true}"#;
+        let (told, book) = heard(409, sold_out);
+        assert!(matches!(told, Heard::Refused { problem: ProblemType::SoldOut, index: Some(7), is_final: true, .. }));
+        assert!(book.oddities.is_empty());
+        assert_eq!(heard(503, sold_out).1.oddities.len(), 1, "another status than its type's");
+        assert_eq!(heard(500, r#"{"type":"urn:holdfast:problem:internal","status":500}"#).1.oddities.len(), 1);
+        let (told, book) = heard(201, r#"{"id":"a"}"#);
+        assert_eq!((told, book.oddities.len()), (Heard::Nothing, 1));
+    }
+}

@@ -105,9 +105,12 @@ fn note_silences(book: &Book, nemesis: &mut Nemesis, tally: &mut Tally) {
     acknowledged.sort_unstable();
     let (Some(first), Some(last)) = (acknowledged.first(), acknowledged.last()) else { return };
     tally.lasted += Duration::from_micros(last - first);
-    tally.longest_silence = tally.longest_silence.max(silence(&acknowledged, *first, *last));
-    for (from, to) in nemesis.take_leader_kills() {
-        tally.after_leader.push(silence(&acknowledged, from, to));
+    for when in nemesis.take_made() {
+        let lasted = silence(&acknowledged, when.from_us, when.to_us);
+        tally.silent(lasted, &format!("{}{}", when.kind, when.second.map(|second| format!(" with {second}")).unwrap_or_default()));
+        if when.killed_leader {
+            tally.after_leader.push(lasted);
+        }
     }
 }
 

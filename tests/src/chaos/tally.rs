@@ -34,8 +34,8 @@ pub struct Tally {
     pub live_again: Vec<Duration>,
     /// The longest time without an acknowledgement after each kill of a leader.
     pub after_leader: Vec<Duration>,
-    /// The longest time without an acknowledgement of all.
-    pub longest_silence: Duration,
+    /// The longest time without an acknowledgement during any fault, and during which.
+    pub longest_silence: (Duration, String),
     /// Everything that must not be, in words.
     pub violations: Vec<String>,
 }
@@ -63,6 +63,13 @@ impl Tally {
         self.settled.1 += counts.settled_absent;
         for (problem, count) in &counts.refused {
             *self.refused.entry(*problem).or_default() += count;
+        }
+    }
+
+    /// There was no acknowledgement for so long during a fault.
+    pub fn silent(&mut self, lasted: Duration, fault: &str) {
+        if lasted > self.longest_silence.0 {
+            self.longest_silence = (lasted, fault.to_owned());
         }
     }
 
@@ -115,7 +122,8 @@ impl fmt::Display for Tally {
         for (kind, (count, reason)) in &self.not_run {
             writeln!(f, "{:<34}{reason} ({count} times)", format!("not run: {kind}"))?;
         }
-        writeln!(f, "{:<34}{:.2?}", "longest without acknowledgement", self.longest_silence)?;
+        let (longest, fault) = &self.longest_silence;
+        writeln!(f, "{:<34}{longest:.2?} (in {fault})", "longest without acknowledgement")?;
         writeln!(f, "{:<34}{}", "… after a kill of the leader", middle_and_most(&self.after_leader))?;
         writeln!(f, "{:<34}{}", "sells again after a fault", middle_and_most(&self.live_again))?;
         write!(f, "{:<34}{}", "violations", self.violations.len())?;
