@@ -50,7 +50,7 @@ impl Round<'_> {
         }
         tally.violations.extend(panics(&site));
         if tally.violations.len() > known {
-            println!("kept: {}", site.keep().display());
+            println!("kept: {}", site.keep());
         } else {
             site.cluster.end().await?;
         }

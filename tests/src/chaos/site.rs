@@ -22,7 +22,7 @@ pub struct Site {
     pub cluster: Cluster,
     /// One for each node, by id from 1, if power can be cut here; else the nodes share a directory.
     pub disks: Vec<PowerCutDisk>,
-    /// How each node is to be started next.
+    /// Where the images of the disks are.
     room: TempDir,
 }
 
@@ -111,10 +111,10 @@ impl Site {
         self.cluster.dir().join(name)
     }
 
-    /// Leaves everything where it is; the directory.
-    pub fn keep(&mut self) -> std::path::PathBuf {
+    /// Leaves everything where it is, and says where: logs and what was written down; the images of the disks.
+    pub fn keep(&mut self) -> String {
         self.cluster.keep();
         self.room.disable_cleanup(true);
-        self.cluster.dir().to_owned()
+        format!("{} and {}", self.cluster.dir().display(), self.room.path().display())
     }
 }

@@ -12,7 +12,11 @@ use tokio::time::sleep;
 use crate::chaos::fault::Made;
 use crate::chaos::machine::Machine;
 use crate::chaos::site::Site;
-use crate::cluster::Start;
+use crate::cluster::{Start, left_with};
+use crate::limits::LOG_TAIL_LINES;
+use crate::process::tail;
+
+const EXIT_DISK: i32 = 3;
 
 /// Enough to start and to serve a few, far too few for all that come.
 const DESCRIPTORS: usize = 160;
@@ -44,6 +48,11 @@ async fn of_descriptors(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     let open = site.cluster.process_id(id).and_then(|process| std::fs::read_dir(format!("/proc/{process}/fd")).ok());
     let open = open.map_or(0, Iterator::count);
     drop(idle);
+    if let Some(status) = site.cluster.has_left(id)? {
+        // Without a descriptor for its log it must not go on.
+        left_with(status.code(), EXIT_DISK).with_context(|| tail(&site.cluster.log(id), LOG_TAIL_LINES))?;
+        return Ok(Made::fired(format!("node {id} had too few of {DESCRIPTORS} descriptors: it left with code {EXIT_DISK}")));
+    }
     site.kill(id).await?;
     if open + 4 < DESCRIPTORS {
         return Ok(Made::not_run(format!("node {id} had {open} of {DESCRIPTORS} descriptors open")));
