@@ -74,11 +74,12 @@ pub(super) fn check(case: &Case<'_>, settled: &Settled, causes: &Causes, judgeme
 
 /// Linearizable answers tell a state no older than any that was told before they were asked for.
 fn check_call(case: &Case<'_>, call: &Call, judgement: &mut Judgement) {
-    let index = match (call.asked, call.heard) {
-        (Asked::Step { .. }, Heard::Order { index, .. })
-        | (Asked::Look { .. }, Heard::Available { index, .. })
-        | (Asked::Adjust { .. }, Heard::Adjusted { index }) => index,
-        _ => return,
+    let (
+        Asked::Step { .. } | Asked::Look { .. } | Asked::Adjust { .. },
+        Heard::Order { index, .. } | Heard::Available { index, .. } | Heard::Adjusted { index },
+    ) = (call.asked, call.heard)
+    else {
+        return;
     };
     let known = case.time.index_before(call.began_us);
     if known > index {

@@ -73,20 +73,23 @@ fn check_told(case: &Case<'_>, order: Name, call: &Call, judgement: &mut Judgeme
         (Heard::Order { .. }, None) => {
             judgement.violation(Invariant::I5, || format!("told and not in the ledger: {}", case.history.tell(call)));
         }
-        (Heard::Order { index, status, .. }, Some(number)) => {
-            if !case.replay.phases_at(number, index).iter().any(|phase| phase.status == status) {
-                let is_read = matches!(call.asked, Asked::Read { .. });
-                let invariant = if is_read { Invariant::I16 } else { Invariant::I5 };
-                judgement.violation(invariant, || {
-                    format!("a status that it did not have there: {}, {:?}", case.history.tell(call), case.replay.phases(number))
-                });
-            }
+        (Heard::Order { index, status, .. }, Some(number)) if !had(case, number, index, status) => {
+            let is_read = matches!(call.asked, Asked::Read { .. });
+            let invariant = if is_read { Invariant::I16 } else { Invariant::I5 };
+            judgement.violation(invariant, || {
+                format!("a status that it did not have there: {}, {:?}", case.history.tell(call), case.replay.phases(number))
+            });
         }
         (Heard::Refused { problem: ProblemType::UnknownOrder, .. }, Some(number)) => {
             judgement.violation(Invariant::I6, || format!("forgotten: {}, {}", case.history.tell(call), case.tell(number)));
         }
         _ => {}
     }
+}
+
+/// Whether an order had this status at an index.
+fn had(case: &Case<'_>, number: u32, index: u64, status: OrderStatus) -> bool {
+    case.replay.phases_at(number, index).iter().any(|phase| phase.status == status)
 }
 
 fn check_cause(case: &Case<'_>, phase: &Phase, causes: &Causes, judgement: &mut Judgement) {

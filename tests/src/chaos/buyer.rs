@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::crowd::Crowd;
-use super::limits::{APPLY_WITHIN_MS, ASKED_WITHIN, ATTEMPT_WITHIN, IMPATIENT_MS};
+use super::limits::{APPLY_WITHIN_MS, ASKED_WITHIN, IMPATIENT_MS};
 use super::recorder::Attempted;
 use crate::http::{Call, Connection};
-use crate::limits::RETRY_PAUSE_MS;
+use crate::limits::{ATTEMPT_WITHIN, RETRY_PAUSE_MS};
 
 /// An order that a buyer wants, under one key.
 #[derive(Clone, Debug)]

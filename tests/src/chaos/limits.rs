@@ -15,9 +15,6 @@ pub const ORDERS_PER_SECOND: u32 = 1_000;
 /// Buyers that a burst adds.
 pub const BURST_BUYERS: usize = 400;
 
-/// One attempt of a patient buyer: longer than the server's `request_ttl`.
-pub const ATTEMPT_WITHIN: Duration = Duration::from_secs(3);
-
 /// One attempt of an impatient buyer, in milliseconds.
 pub const IMPATIENT_MS: Range<u64> = 1..30;
 

@@ -8,6 +8,7 @@ use holdfast_client::api::{Availability, Order, Problem, ProblemType, headers};
 use holdfast_client::oracle::{Asked, Call as Recorded, Heard, History, Name};
 
 use crate::http::{Answer, Call, Connection};
+use crate::limits::ATTEMPT_WITHIN;
 
 /// What was recorded.
 #[derive(Debug, Default)]
@@ -78,15 +79,12 @@ impl Recorder {
         let answer = connection.send(call, within).await;
         let ended_us = self.now_us();
         let mut book = self.book();
-        let (heard, id) = match &answer {
-            Ok(answer) => {
-                self.note_stamp(answer);
-                read(&mut book, asked, answer)
-            }
-            Err(_) => {
-                book.given_up_early += u64::from(within < super::limits::ATTEMPT_WITHIN);
-                (Heard::Nothing, None)
-            }
+        let (heard, id) = if let Ok(answer) = &answer {
+            self.note_stamp(answer);
+            read(&mut book, asked, answer)
+        } else {
+            book.given_up_early += u64::from(within < ATTEMPT_WITHIN);
+            (Heard::Nothing, None)
         };
         book.history.record(Recorded { began_us, ended_us, node, asked, heard });
         if matches!((asked, heard), (Asked::Order { .. }, Heard::Order { replayed: false, .. })) {

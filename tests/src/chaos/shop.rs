@@ -9,11 +9,11 @@ use holdfast_client::oracle::{Asked, Heard, Terms};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::limits::{ASKED_WITHIN, ATTEMPT_WITHIN, BRIEF_HOLD_MS};
+use super::limits::{ASKED_WITHIN, BRIEF_HOLD_MS};
 use super::recorder::{Attempted, Recorder};
 use crate::cluster::Cluster;
 use crate::http::{self, Call, Connection};
-use crate::limits::POLL_EVERY;
+use crate::limits::{ATTEMPT_WITHIN, POLL_EVERY};
 use crate::operator;
 
 /// A SKU of the round.

@@ -66,5 +66,5 @@ fn count(site: &Site, id: u64) -> usize {
 }
 
 fn count_in(log: &std::path::Path) -> usize {
-    std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).matches(TAKEN).count()).unwrap_or(0)
+    std::fs::read(log).map_or(0, |bytes| String::from_utf8_lossy(&bytes).matches(TAKEN).count())
 }
