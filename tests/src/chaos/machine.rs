@@ -1,7 +1,5 @@
 //! What this machine lets a test do.
 
-use std::path::{Path, PathBuf};
-
 use tokio::process::Command;
 
 use crate::disk;
@@ -13,17 +11,12 @@ pub struct Machine {
     pub no_disks: Option<String>,
     /// Faults of single system calls.
     pub no_strace: Option<String>,
-    /// Where groups of processes with little processor time are made; none: not here.
-    pub cpu_groups: Option<PathBuf>,
 }
 
 impl Machine {
     /// Tries everything once.
     pub async fn look() -> Machine {
-        let groups = Path::new("/sys/fs/cgroup/cpu");
-        let trial = groups.join(format!("holdfast-trial-{}", std::process::id()));
-        let can_group = std::fs::create_dir(&trial).and_then(|()| std::fs::remove_dir(&trial)).is_ok();
-        Machine { no_disks: disk::why_not().await, no_strace: no_strace().await, cpu_groups: can_group.then(|| groups.to_owned()) }
+        Machine { no_disks: disk::why_not().await, no_strace: no_strace().await }
     }
 }
 

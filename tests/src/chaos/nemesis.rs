@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep};
 use super::fault::{FaultKind, Made};
 use super::faults::{self, Surroundings};
 use super::limits::{BETWEEN_FAULTS_MS, LIVE_AGAIN_WITHIN};
-use super::machine::Machine;
 use super::probe;
 use super::site::Site;
 use super::tally::Tally;
@@ -70,14 +69,7 @@ impl Nemesis {
     }
 
     /// One fault after another until `until`; when this returns everything is healed and every node serves.
-    pub async fn rage(
-        &mut self,
-        site: &mut Site,
-        around: &Surroundings,
-        machine: &Machine,
-        until: Instant,
-        tally: &mut Tally,
-    ) -> Result<()> {
+    pub async fn rage(&mut self, site: &mut Site, around: &Surroundings, until: Instant, tally: &mut Tally) -> Result<()> {
         while Instant::now() < until {
             sleep(Duration::from_millis(self.random.random_range(BETWEEN_FAULTS_MS))).await;
             let Some(kind) = self.draw() else { return Ok(()) };
@@ -86,7 +78,7 @@ impl Nemesis {
             let mut random = StdRng::seed_from_u64(self.random.random());
             let mut other = StdRng::seed_from_u64(self.random.random());
             let from_us = around.crowd.recorder.now_us();
-            let (made, made_second) = tokio::join!(one(kind, site, around, machine, &mut random), async {
+            let (made, made_second) = tokio::join!(one(kind, site, around, &mut random), async {
                 match second {
                     Some(second) => Some(faults::make_around(second, around, &mut other).await),
                     None => None,
@@ -126,8 +118,8 @@ impl Nemesis {
     }
 }
 
-async fn one(kind: FaultKind, site: &mut Site, around: &Surroundings, machine: &Machine, random: &mut StdRng) -> Result<Made> {
-    if faults::is_around(kind) { faults::make_around(kind, around, random).await } else { faults::make(kind, site, machine, random).await }
+async fn one(kind: FaultKind, site: &mut Site, around: &Surroundings, random: &mut StdRng) -> Result<Made> {
+    if faults::is_around(kind) { faults::make_around(kind, around, random).await } else { faults::make(kind, site, random).await }
 }
 
 /// A fault that could not be made as it must be is a violation: a node did something else than it must.

@@ -69,7 +69,7 @@ impl Round<'_> {
         let around = Surroundings { links, crowd, admins };
 
         let until = Instant::now() + self.lasting;
-        let raged = nemesis.rage(site, &around, self.machine, until, tally).await;
+        let raged = nemesis.rage(site, &around, until, tally).await;
         stop.send_replace(true);
         buyers.await.context("a buyer panicked")?;
         keeper.await.context("the operator panicked")?;

@@ -73,7 +73,7 @@ pub fn needs_fair_links(kind: FaultKind) -> bool {
 }
 
 /// Makes a fault of nodes.
-pub async fn make(kind: FaultKind, site: &mut Site, machine: &Machine, random: &mut StdRng) -> Result<Made> {
+pub async fn make(kind: FaultKind, site: &mut Site, random: &mut StdRng) -> Result<Made> {
     match kind {
         FaultKind::F1 => crash::kill(site, random).await,
         FaultKind::F3 => crash::kill_in_recovery(site, random).await,
@@ -86,7 +86,7 @@ pub async fn make(kind: FaultKind, site: &mut Site, machine: &Machine, random: &
         FaultKind::F17 => damage::damage(site, random).await,
         FaultKind::F18 => identity::exchange(site, random).await,
         FaultKind::F19 => clock::wrong(site, random).await,
-        FaultKind::F20 => scarce::starve(site, machine, random).await,
+        FaultKind::F20 => scarce::starve(site, random).await,
         FaultKind::F23 => snapshot::lag(site, random).await,
         _ => Ok(Made::not_run(never(kind).unwrap_or("it is no fault of nodes"))),
     }

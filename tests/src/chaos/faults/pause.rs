@@ -43,7 +43,7 @@ async fn pause(site: &mut Site, id: u64, ms: u64) -> Result<Made> {
 }
 
 /// The state of a process as the kernel tells it: `T` stands still.
-fn state(process: u32) -> Option<char> {
+pub(super) fn state(process: u32) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.chars().next()
 }

@@ -1,16 +1,15 @@
 //! F20: a node that is given too little: file descriptors, or processor time.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use super::pause;
 use crate::chaos::fault::Made;
-use crate::chaos::machine::Machine;
 use crate::chaos::site::Site;
 use crate::cluster::{Start, left_with};
 use crate::limits::LOG_TAIL_LINES;
@@ -24,15 +23,13 @@ const DESCRIPTORS: usize = 160;
 /// How long it lasts.
 const LASTING: Duration = Duration::from_secs(5);
 
-/// 6 % of one processor.
-const QUOTA_US: u32 = 6_000;
+/// How long others have the processor, and then the node.
+const OTHERS: Duration = Duration::from_millis(90);
+const OWN: Duration = Duration::from_millis(6);
 
 /// One of the two.
-pub(super) async fn starve(site: &mut Site, machine: &Machine, random: &mut StdRng) -> Result<Made> {
-    match &machine.cpu_groups {
-        Some(groups) if random.random() => of_time(site, groups, random).await,
-        _ => of_descriptors(site, random).await,
-    }
+pub(super) async fn starve(site: &mut Site, random: &mut StdRng) -> Result<Made> {
+    if random.random() { of_time(site, random).await } else { of_descriptors(site, random).await }
 }
 
 /// A node that may have few files open, and more connections than that.
@@ -60,29 +57,20 @@ async fn of_descriptors(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     Ok(Made::fired(format!("node {id} had {open} of {DESCRIPTORS} descriptors open")))
 }
 
-/// A group of processes with little time. Dropped: gone, once it is empty.
-struct Group(PathBuf);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // At best: the kernel removes an empty group only.
-        drop(std::fs::remove_dir(&self.0));
-    }
-}
-
-async fn of_time(site: &mut Site, groups: &Path, random: &mut StdRng) -> Result<Made> {
+/// A node that runs for a sixteenth of the time, as on a processor that belongs to others.
+async fn of_time(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     let id = site.any(random);
     let process = site.cluster.process_id(id).with_context(|| format!("node {id} is down"))?;
-    let group = Group(groups.join(format!("holdfast-chaos-{process}")));
-    std::fs::create_dir(&group.0)?;
-    std::fs::write(group.0.join("cpu.cfs_quota_us"), QUOTA_US.to_string())?;
-    std::fs::write(group.0.join("cgroup.procs"), process.to_string())?;
-    sleep(LASTING).await;
-    let stat = std::fs::read_to_string(group.0.join("cpu.stat"))?;
-    let throttled = stat.lines().find_map(|line| line.strip_prefix("nr_throttled ")?.parse::<u64>().ok()).unwrap_or(0);
-    std::fs::write(groups.join("cgroup.procs"), process.to_string())?;
-    if throttled == 0 {
-        return Ok(Made::not_run(format!("node {id} did not want its time")));
+    let (until, mut kept) = (Instant::now() + LASTING, 0);
+    while Instant::now() < until {
+        site.cluster.pause(id).await?;
+        sleep(OTHERS).await;
+        kept += u32::from(pause::state(process) == Some('T'));
+        site.cluster.resume(id).await?;
+        sleep(OWN).await;
     }
-    Ok(Made::fired(format!("node {id} was kept from running {throttled} times")))
+    if kept == 0 {
+        return Ok(Made::not_run(format!("node {id} was not kept from running")));
+    }
+    Ok(Made::fired(format!("node {id} was kept from running {kept} times for {OTHERS:?}")))
 }
