@@ -48,7 +48,8 @@ async fn of_descriptors(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     if let Some(status) = site.cluster.has_left(id)? {
         // Without a descriptor for its log it must not go on.
         left_with(status.code(), EXIT_DISK).with_context(|| tail(&site.cluster.log(id), LOG_TAIL_LINES))?;
-        return Ok(Made::fired(format!("node {id} had too few of {DESCRIPTORS} descriptors: it left with code {EXIT_DISK}")));
+        let why = tail(&site.cluster.log(id), 1);
+        return Ok(Made::fired(format!("{DESCRIPTORS} descriptors were too few for node {id}: it left with code {EXIT_DISK}, {why}")));
     }
     site.kill(id).await?;
     if open + 4 < DESCRIPTORS {
