@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod config;
+mod descriptors;
 pub mod exit;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;

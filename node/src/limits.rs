@@ -19,6 +19,10 @@ pub const FAST_PATH_PATIENCE: Duration = Duration::from_secs(1);
 pub const ACCEPT_BACKLOG: u32 = 4_096;
 /// Most connections over the bound that are told so at once; more are closed without a word.
 pub const MAX_REFUSALS_IN_FLIGHT: usize = 64;
+
+/// File descriptors that a node keeps for its own files and its peers, or half of what it may have if that is less: connections get
+/// the rest.
+pub const OWN_DESCRIPTORS: usize = 512;
 /// A client is given this long to take its last answer before its connection is closed.
 pub const CLOSE_LINGER: Duration = Duration::from_millis(250);
 /// Pause of the accept loop after a failure such as too many open files.

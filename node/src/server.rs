@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ConfigError, duration};
+use crate::descriptors;
 use crate::exit::Exit;
 use crate::http::{App, FastOrders, Front};
 use crate::last_resort;
@@ -143,8 +144,11 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let app = App::new(port, Arc::clone(&metrics), wiring::http_limits(&options.config));
     let upkeep = tokio::spawn(metrics.run_upkeep(http_stop.clone()));
     let http = &options.config.http;
-    let api = listen::serve(listeners.api, Front::api(&app), FastOrders::new(&app), ListenConfig::api(http), http_stop.clone());
-    let admin = listen::serve(listeners.admin, Front::admin(&app), NoFastPath, ListenConfig::admin(http), http_stop.clone());
+    let share = descriptors::share_out(http);
+    let bounds = ListenConfig { max_connections: share.api, max_refusals: share.refusals, ..ListenConfig::api(http) };
+    let api = listen::serve(listeners.api, Front::api(&app), FastOrders::new(&app), bounds, http_stop.clone());
+    let bounds = ListenConfig { max_connections: share.admin, max_refusals: share.refusals, ..ListenConfig::admin(http) };
+    let admin = listen::serve(listeners.admin, Front::admin(&app), NoFastPath, bounds, http_stop.clone());
     let serving = tokio::spawn(async move { tokio::join!(api, admin) });
     tracing::info!(node = %options.node, "serving");
 

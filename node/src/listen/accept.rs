@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::fast_path::FastPath;
 use super::signal::Signal;
 use super::{ListenConfig, connection, refusal};
-use crate::limits::{ACCEPT_PAUSE, MAX_REFUSALS_IN_FLIGHT};
+use crate::limits::ACCEPT_PAUSE;
 
 /// Serves `router`, and before it `fast`, on `listener` until `shutdown` is cancelled, then finishes the requests in progress.
 ///
@@ -31,7 +31,7 @@ where
 {
     let door = Door {
         connections: Arc::new(Semaphore::new(config.max_connections)),
-        refusals: Arc::new(Semaphore::new(MAX_REFUSALS_IN_FLIGHT)),
+        refusals: Arc::new(Semaphore::new(config.max_refusals)),
         tasks: TaskTracker::new(),
         finish: Signal::default(),
         cut: Signal::default(),

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use crate::config::{HttpSection, duration};
+use crate::limits::MAX_REFUSALS_IN_FLIGHT;
 
 /// What bounds a listener.
 #[derive(Clone, Debug)]
 pub struct ListenConfig {
     /// Most connections at once.
     pub max_connections: usize,
+    /// Most connections over that which are told so at once; more are closed without a word.
+    pub max_refusals: usize,
     /// For the first byte of a connection, and for the rest of a request's head from its first byte.
     pub header_timeout: Duration,
     /// For the whole body of a request, from its head.
@@ -30,6 +33,7 @@ impl ListenConfig {
     pub fn api(http: &HttpSection) -> Self {
         Self {
             max_connections: http.max_connections as usize,
+            max_refusals: MAX_REFUSALS_IN_FLIGHT,
             header_timeout: duration(http.header_timeout_ms),
             body_timeout: duration(http.body_timeout_ms),
             idle_timeout: duration(http.idle_timeout_ms),
