@@ -166,6 +166,28 @@ fn a_refill_beyond_the_pool_collects_returns_from_those_who_have() {
 }
 
 #[test]
+fn who_has_asked_longest_gets_the_last_units() {
+    let mut bench = Bench::new(1_000, ReconcileConfig::default());
+    bench.report_all();
+    bench.wake();
+    // The pool's 100 go to node 1; nodes 3 and 2 then ask in vain, and node 1 once more.
+    bench.policy.refill(bench.now, NodeId(1), SHOE, 100, 100);
+    bench.wake();
+    for node in [3, 2, 1, 3] {
+        bench.policy.refill(bench.now, NodeId(node), SHOE, 60, 60);
+        bench.now = bench.now.after(Millis(1));
+    }
+    let (session, seq) = (bench.session(1), Seq(1));
+    let returned = |units| vec![Request::Return { sku: SHOE, units }];
+    bench.apply(&Command::Batch(Batch { session, seq, requests: returned(60) }));
+    bench.wake();
+    assert_eq!(bench.slices(), (0, [340, 300, 360]), "node 3 asked first");
+    bench.apply(&Command::Batch(Batch { session, seq: Seq(2), requests: returned(60) }));
+    bench.wake();
+    assert_eq!(bench.slices(), (0, [280, 360, 360]), "then node 2, though the id of node 1 is lower");
+}
+
+#[test]
 fn a_negative_adjustment_withholds_grants_and_collects() {
     let mut bench = Bench::new(1_000, ReconcileConfig::default());
     bench.report_all();

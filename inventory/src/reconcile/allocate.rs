@@ -19,6 +19,8 @@ pub(super) struct Ready {
 pub(super) struct RefillAsk {
     pub(super) units: u64,
     pub(super) needed: u64,
+    /// Since when it has asked in vain.
+    pub(super) since: Moment,
     pub(super) until: Moment,
 }
 
@@ -47,13 +49,15 @@ impl Reconciler {
         self.even_out(now, stock, plan);
     }
 
-    /// Answers refill requests; what a node needs for waiting buyers goes before what would be good for it. Returns
-    /// what is left in the pool.
+    /// Answers refill requests, the oldest first, so that of the last units each node gets its turn; what a node needs for
+    /// waiting buyers goes before what would be good for it. Returns what is left in the pool.
     fn refills(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) -> u64 {
         let mut left = stock.pool;
         let nodes = self.ready.len().max(1) as u64;
-        for ready in self.ready.clone() {
-            let Some(ask) = self.asks.get(&(stock.sku, ready.node)).copied() else { continue };
+        let asked = |ready: &Ready| self.asks.get(&(stock.sku, ready.node)).map(|ask| (*ready, *ask));
+        let mut asks: Vec<_> = self.ready.iter().filter_map(asked).collect();
+        asks.sort_by_key(|(ready, ask)| (ask.since, ready.node));
+        for (ready, ask) in asks {
             // Shrinks with the pool, so that the last units are not all in one slice.
             let fair = (stock.pool / nodes).max(1);
             let units = ask.units.min(fair).max(ask.needed).min(left);

@@ -140,7 +140,8 @@ impl Reconciler {
     /// A node asks for `units`, of which buyers wait for `needed`.
     pub fn refill(&mut self, now: Moment, node: NodeId, sku: SkuId, units: u64, needed: u64) {
         if self.leading {
-            self.asks.insert((sku, node), RefillAsk { units, needed, until: now.after(self.config.refill_ttl) });
+            let since = self.asks.get(&(sku, node)).map_or(now, |before| before.since);
+            self.asks.insert((sku, node), RefillAsk { units, needed, since, until: now.after(self.config.refill_ttl) });
             self.dirty.insert(sku);
         }
     }
