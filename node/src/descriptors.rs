@@ -1,7 +1,7 @@
 //! File descriptors: as many as the node may have, and never all of them for connections.
 //!
 //! A node that can't open a file can't write a snapshot, and leaves for it. So clients are given only what is left when the node's own
-//! files and its peers have theirs: strangers who hold connections open can keep buyers out, and never stop the node.
+//! files and its peers have theirs: strangers who hold connections open can keep buyers out, and not stop the node.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -22,11 +22,11 @@ pub(crate) struct Share {
 pub(crate) fn share_out(http: &HttpSection) -> Share {
     let limit = raise();
     let share = share(limit, http.max_connections as usize, http.max_admin_connections as usize);
-    if share.api < http.max_connections as usize {
+    if share.api < http.max_connections as usize || share.admin < http.max_admin_connections as usize {
         tracing::warn!(
             open_files = limit,
             connections = share.api,
-            configured = http.max_connections,
+            admin_connections = share.admin,
             "the bound on open files allows fewer connections than configured: raise it (LimitNOFILE, ulimit -n)"
         );
     }

@@ -115,6 +115,7 @@ struct Listeners {
 /// another wait, and is ended if it does not: a disk may hold threads for ever.
 pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     log_panics();
+    let share = descriptors::share_out(&options.config.http);
     let data = DataDir::open(&options.data, OpenMode::Create)?.on_disk(options.disk.clone());
     let listeners = bind(&options).await?;
     // After the lock: a second process that is refused must not overwrite the running node's file. After the listeners: who finds
@@ -144,7 +145,6 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let app = App::new(port, Arc::clone(&metrics), wiring::http_limits(&options.config));
     let upkeep = tokio::spawn(metrics.run_upkeep(http_stop.clone()));
     let http = &options.config.http;
-    let share = descriptors::share_out(http);
     let bounds = ListenConfig { max_connections: share.api, max_refusals: share.refusals, ..ListenConfig::api(http) };
     let api = listen::serve(listeners.api, Front::api(&app), FastOrders::new(&app), bounds, http_stop.clone());
     let bounds = ListenConfig { max_connections: share.admin, max_refusals: share.refusals, ..ListenConfig::admin(http) };

@@ -110,7 +110,8 @@ impl Engine {
 
 /// Opens sled. A panic of its recovery on bytes that it does not expect is damage like any other.
 fn open_db(dir: &Path) -> io::Result<(sled::Db, EngineFault)> {
-    // On a thread that gives way, for sled's own threads are started here and do as the one that starts them.
+    // On a thread that gives way: seven threads of sled's pool and its flusher are started here, and do as the one that starts them.
+    // Later ones, under load, are started by the writer, which gives way too.
     let opening = || {
         give_way();
         open_and_wait(dir)

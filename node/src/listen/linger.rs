@@ -14,7 +14,8 @@ use crate::limits::CLOSE_LINGER;
 pub(super) async fn close(stream: &mut TcpStream, most_bytes: usize) -> io::Result<()> {
     stream.shutdown().await?;
     // Out of time, the client has been waited for long enough.
-    timeout(CLOSE_LINGER, read_out(stream, most_bytes)).await.unwrap_or(Ok(()))
+    // Boxed: its buffer would stand in the task of every connection, and few linger.
+    Box::pin(timeout(CLOSE_LINGER, read_out(stream, most_bytes))).await.unwrap_or(Ok(()))
 }
 
 async fn read_out(stream: &mut TcpStream, most_bytes: usize) -> io::Result<()> {
