@@ -80,6 +80,11 @@ fn check_told(case: &Case<'_>, order: Name, call: &Call, judgement: &mut Judgeme
                 format!("a status that it did not have there: {}, {:?}", case.history.tell(call), case.replay.phases(number))
             });
         }
+        (Heard::Order { index, .. }, Some(number)) if !was_taken(case, number, index, call.asked) => {
+            judgement.violation(Invariant::I5, || {
+                format!("acknowledged and not taken: {}, {:?}", case.history.tell(call), case.replay.phases(number))
+            });
+        }
         (Heard::Refused { problem: ProblemType::UnknownOrder, .. }, Some(number)) => {
             judgement.violation(Invariant::I6, || format!("forgotten: {}, {}", case.history.tell(call), case.tell(number)));
         }
@@ -90,6 +95,13 @@ fn check_told(case: &Case<'_>, order: Name, call: &Call, judgement: &mut Judgeme
 /// Whether an order had this status at an index.
 fn had(case: &Case<'_>, number: u32, index: u64, status: OrderStatus) -> bool {
     case.replay.phases_at(number, index).iter().any(|phase| phase.status == status)
+}
+
+/// Whether the ledger has the step that was asked for, at `index` or before. Of an extension the feed says nothing.
+fn was_taken(case: &Case<'_>, number: u32, index: u64, asked: Asked) -> bool {
+    let Asked::Step { step, .. } = asked else { return true };
+    step == Step::Extend
+        || case.replay.phases(number).iter().any(|phase| phase.index <= index && step_to(phase.status) == Some(step))
 }
 
 fn check_cause(case: &Case<'_>, phase: &Phase, causes: &Causes, judgement: &mut Judgement) {

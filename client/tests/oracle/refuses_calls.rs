@@ -46,6 +46,35 @@ fn an_acknowledged_step_that_the_ledger_lost_is_found_out() {
 }
 
 #[test]
+fn an_acknowledged_step_that_left_the_order_as_it_was_is_found_out() {
+    for step in [Step::Confirm, Step::Release, Step::Cancel] {
+        let mut world = held_by_ann();
+        let got = world.got("a", 20, OrderStatus::Held);
+        world.step((16, 25), "a", step, got);
+        world.refused(Invariant::I5, "acknowledged and not taken");
+    }
+    let mut world = held_by_ann();
+    let got = world.got("a", 20, OrderStatus::Held);
+    world.step((16, 25), "a", Step::Extend, got);
+    world.accepted();
+}
+
+#[test]
+fn a_step_that_was_acknowledged_before_it_was_taken_is_found_out() {
+    let answered_at = |index, status| {
+        let mut world = held_by_ann();
+        world.becomes(20, "a", OrderStatus::Confirmed);
+        let got = world.got("a", index, status);
+        world.step((16, 25), "a", Step::Confirm, got);
+        world
+    };
+    answered_at(19, OrderStatus::Held).refused(Invariant::I5, "acknowledged and not taken");
+    answered_at(20, OrderStatus::Confirmed).accepted();
+    // Again, in the same state.
+    answered_at(21, OrderStatus::Confirmed).accepted();
+}
+
+#[test]
 fn an_acknowledged_adjustment_that_the_ledger_lost_is_found_out() {
     let mut world = held_by_ann();
     let (sku, reference) = (world.name("tee"), world.name("shelf"));
