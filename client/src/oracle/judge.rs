@@ -2,6 +2,7 @@
 
 use super::closing::{self, Closing};
 use super::history::History;
+use super::holds::{self, Holds};
 use super::judgement::Judgement;
 use super::ledger::{Ledger, LedgerOrder};
 use super::real_time::{self, RealTime};
@@ -17,10 +18,12 @@ pub fn judge(history: &History, ledger: &Ledger, terms: &[Terms], closing: Optio
     ledger.tell_flaws(&mut judgement);
     let replay = replay(history, ledger, terms, &mut judgement);
     let time = RealTime::of(history);
-    let case = Case { history, ledger, replay: &replay, time: &time };
+    let holds = Holds::of(history, terms);
+    let case = Case { history, ledger, replay: &replay, time: &time, holds: &holds };
     let settled = Settled::of(&case, &mut judgement);
     keys::check(&case, &settled, &mut judgement);
     let causes = steps::check(&case, &mut judgement);
+    holds::check(&case, &mut judgement);
     adjustments::check(&case, &mut judgement);
     real_time::check(&case, &settled, &causes, &mut judgement);
     sold_out::check(&case, &mut judgement);
@@ -36,6 +39,7 @@ pub(super) struct Case<'a> {
     pub(super) ledger: &'a Ledger,
     pub(super) replay: &'a Replay,
     pub(super) time: &'a RealTime,
+    pub(super) holds: &'a Holds,
 }
 
 impl Case<'_> {

@@ -64,6 +64,10 @@ fn check_accepted(case: &Case<'_>, number: u32, attempt: Attempt, call: &Call, j
     if body.confirm && phases.first().is_some_and(|phase| phase.status != OrderStatus::Confirmed) {
         judgement.violation(Invariant::I5, || format!("held instead of bought at once: {}", told()));
     }
+    let is_held = !body.confirm && case.holds.ttl_ms(&body.lines).is_some_and(|ttl| ttl > 0);
+    if is_held && phases.first().is_some_and(|phase| phase.status == OrderStatus::Confirmed && phase.index == order.index) {
+        judgement.violation(Invariant::I5, || format!("bought at once instead of held: {}", told()));
+    }
 }
 
 fn is_about(body: &Body, case: &Case<'_>, number: u32) -> bool {

@@ -19,10 +19,11 @@
 //! |---|---|
 //! | `names`, `call`, `history` | what the clients saw |
 //! | `ledger` | what the cluster says it did |
-//! | `replay` | the ledger by itself: stock (I2), identities (I10), limits (I11), order life (I12), time (I13) |
+//! | `replay` | the ledger by itself: stock (I2), identities (I10), limits (I11), order life (I12), log time (I13) |
 //! | `settle`, `keys` | calls against orders: nothing lost (I5, I6), nothing invented (I7), one order for a key (I8) |
 //! | `adjustments` | the same for stock that is added or taken |
 //! | `steps` | confirm, release, cancel, extend and reads against the order's life (I5, I7, I16) |
+//! | `holds` | how long holds last, by the terms and the log's time (I13) |
 //! | `real_time` | what ended before another began is before it in the log (I16); holds by the caller's clock (I13) |
 //! | `sold_out` | whether a no was true (I17) |
 //! | `closing` | nothing stranded (I18), metrics (I24) |
@@ -32,6 +33,7 @@ mod adjustments;
 mod call;
 mod closing;
 mod history;
+mod holds;
 mod judge;
 mod judgement;
 mod keys;
@@ -61,4 +63,6 @@ pub struct Terms {
     pub stock: u64,
     /// Most units of one buyer.
     pub per_buyer_limit: Option<u32>,
+    /// How long it is held, in ms; 0: bought at once.
+    pub hold_ttl_ms: u64,
 }

@@ -2,7 +2,7 @@
 
 use holdfast_api::OrderStatus;
 
-use super::call::{Asked, Call, Heard, Step};
+use super::call::{Asked, Call, Heard};
 use super::history::History;
 use super::judge::Case;
 use super::judgement::{Invariant, Judgement};
@@ -68,7 +68,7 @@ pub(super) fn check(case: &Case<'_>, settled: &Settled, causes: &Causes, judgeme
             });
         }
         check_steps(case, number, causes, judgement);
-        check_hold(case, number, first_us, causes, judgement);
+        check_hold(case, number, first_us, judgement);
     }
 }
 
@@ -106,9 +106,9 @@ fn check_steps(case: &Case<'_>, number: u32, causes: &Causes, judgement: &mut Ju
 }
 
 /// No clock that is off ends a hold early, or never. An extended hold has its time twice.
-fn check_hold(case: &Case<'_>, number: u32, first_us: u64, causes: &Causes, judgement: &mut Judgement) {
+fn check_hold(case: &Case<'_>, number: u32, first_us: u64, judgement: &mut Judgement) {
     let order = case.order(number);
-    let Some(until) = order.expires_at_ms else { return };
+    let Some(until) = case.holds.deadline_ms(order) else { return };
     let ttl_us = until.saturating_sub(order.at_ms) * 1_000;
     let Some(last) = case.replay.phases(number).last() else { return };
     match last.status {
@@ -122,7 +122,7 @@ fn check_hold(case: &Case<'_>, number: u32, first_us: u64, causes: &Causes, judg
             let from = case.time.applied_by(order.index);
             let to = case.time.highest.last().map_or(0, |(ended, _)| *ended);
             let lasted = from.map_or(0, |from| to.saturating_sub(from));
-            let times = if causes.first_us(order.id, Step::Extend).is_some() { 2 } else { 1 };
+            let times = if case.holds.may_be_extended(order.id) { 2 } else { 1 };
             if lasted > times * ttl_us * CLOCK_FACTOR + CLOCK_STEP_US + EXPIRY_LAG_MS * 1_000 {
                 judgement.violation(Invariant::I13, || format!("still held after {lasted} µs instead of {ttl_us}: {}", case.tell(number)));
             }

@@ -8,7 +8,6 @@ use super::Terms;
 use super::history::History;
 use super::judgement::{Invariant, Judgement};
 use super::ledger::{Change, Entry, Ledger, LedgerOrder};
-use super::limits::EXPIRY_LAG_MS;
 use super::names::Name;
 
 /// A SKU's numbers after one entry of the ledger.
@@ -45,8 +44,6 @@ pub(super) struct Replay {
     phases: Vec<Phase>,
     /// Where each order's begin in `phases`, and the end.
     firsts: Vec<u32>,
-    /// Stamp of the last entry.
-    pub(super) last_ms: u64,
 }
 
 impl Replay {
@@ -123,9 +120,7 @@ impl Replaying<'_> {
             }
             last = Some(*entry);
         }
-        self.replay.last_ms = last.map_or(0, |entry| entry.at_ms);
         self.sort_phases();
-        self.tell_immortal();
     }
 
     fn step(&mut self, entry: &Entry, number: u32, to: OrderStatus) {
@@ -146,9 +141,6 @@ impl Replaying<'_> {
         if from.is_none() && (order.index, order.at_ms) != (entry.place.0, entry.at_ms) {
             self.judgement
                 .violation(Invariant::I10, || format!("{} is accepted at another index or time: {entry:?}", tell(self.history, order)));
-        }
-        if to == Expired && order.expires_at_ms.is_none_or(|at| entry.at_ms < at) {
-            self.judgement.violation(Invariant::I13, || format!("{} expires early: {entry:?}", tell(self.history, order)));
         }
         self.replay.phases.push(Phase { order: number, index: entry.place.0, at_ms: entry.at_ms, status: to });
         self.move_units(entry, order, from, to);
@@ -219,19 +211,6 @@ impl Replaying<'_> {
                 at += 1;
             }
             self.replay.firsts.push(u32::try_from(at).unwrap_or(u32::MAX));
-        }
-    }
-
-    /// Holds that the last entry should have found ended; an extended one has its time twice.
-    fn tell_immortal(&mut self) {
-        for (order, now) in self.ledger.orders().iter().zip(&self.now) {
-            let (Some(OrderStatus::Held), Some(until)) = (now, order.expires_at_ms) else { continue };
-            let longest = until + (until.saturating_sub(order.at_ms)) + EXPIRY_LAG_MS;
-            if self.replay.last_ms > longest {
-                let late = self.replay.last_ms - until;
-                self.judgement
-                    .violation(Invariant::I13, || format!("{} is still held {late} ms after its time", tell(self.history, order)));
-            }
         }
     }
 }

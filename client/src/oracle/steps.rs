@@ -100,8 +100,7 @@ fn had(case: &Case<'_>, number: u32, index: u64, status: OrderStatus) -> bool {
 /// Whether the ledger has the step that was asked for, at `index` or before. Of an extension the feed says nothing.
 fn was_taken(case: &Case<'_>, number: u32, index: u64, asked: Asked) -> bool {
     let Asked::Step { step, .. } = asked else { return true };
-    step == Step::Extend
-        || case.replay.phases(number).iter().any(|phase| phase.index <= index && step_to(phase.status) == Some(step))
+    step == Step::Extend || case.replay.phases(number).iter().any(|phase| phase.index <= index && step_to(phase.status) == Some(step))
 }
 
 fn check_cause(case: &Case<'_>, phase: &Phase, causes: &Causes, judgement: &mut Judgement) {

@@ -72,6 +72,7 @@ fn lines_of_one_sku_are_one_line() {
 #[test]
 fn a_life_with_a_late_confirm_a_limit_and_a_sale_of_the_last_unit() {
     let mut world = World::with_tees(1, Some(1));
+    world.hold(500);
     world.held_for(10, "a", "ann", ONE, 500);
     let got = world.got("a", 10, OrderStatus::Held);
     world.order((5, 15), "k", "ann", ONE, got);
@@ -88,7 +89,7 @@ fn a_life_with_a_late_confirm_a_limit_and_a_sale_of_the_last_unit() {
     world.becomes(535, "a", OrderStatus::Cancelled);
     world.bought(550, "b", "ann", ONE);
     let got = world.got("b", 550, OrderStatus::Confirmed);
-    world.order((545, 555), "k2", "ann", ONE, got);
+    world.order_at_once((545, 555), "k2", "ann", ONE, got);
     world.close(1, 0, 1);
     world.accepted();
 }

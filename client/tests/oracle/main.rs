@@ -3,5 +3,6 @@
 mod accepts;
 mod rate;
 mod refuses_calls;
+mod refuses_holds;
 mod refuses_ledgers;
 mod world;

@@ -28,6 +28,7 @@ fn a_million_calls_are_judged_in_seconds() {
 /// Buyers who come again and again, unheard orders that all ask for the same, steps, looks and refusals.
 fn long_sale() -> World {
     let mut world = World::with_tees(10_000_000, Some(1_000_000));
+    world.hold(100_000_000);
     let lines = &[("tee", 1)];
     for index in (10..).step_by(10).take(CALLS / 4) {
         let (id, key, buyer) = (format!("id-{index}"), format!("key-{index}"), format!("buyer-{}", index % 1_000));

@@ -11,11 +11,12 @@ const ONE: &[(&str, u32)] = &[("tee", 1)];
 fn sold(world: &mut World, index: u64, id: &str, buyer: &str) {
     world.bought(index, id, buyer, ONE);
     let got = world.got(id, index, OrderStatus::Confirmed);
-    world.order((index - 1, index + 1), &format!("k-{id}"), buyer, ONE, got);
+    world.order_at_once((index - 1, index + 1), &format!("k-{id}"), buyer, ONE, got);
 }
 
-/// One order, held and told.
+/// One order, held for as long as the terms then say, and told.
 fn holding(world: &mut World, index: u64, id: &str, hold_ms: u64) {
+    world.hold(hold_ms);
     world.held_for(index, id, "ann", ONE, hold_ms);
     let got = world.got(id, index, OrderStatus::Held);
     world.order((index - 1, index + 1), &format!("k-{id}"), "ann", ONE, got);

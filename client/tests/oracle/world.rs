@@ -7,7 +7,7 @@ use holdfast_client::oracle::{
     Asked, BodyId, Call, Closing, Counters, Heard, History, Invariant, Judgement, Ledger, Line, Name, SkuCounters, Step, Terms, judge,
 };
 
-/// Longer than any test's history, unless it is about time.
+/// In the terms of every SKU, unless a test says otherwise: longer than its history, unless it is about time.
 pub(crate) const HOLD_MS: u64 = 600_000;
 
 #[derive(Default)]
@@ -33,7 +33,12 @@ impl World {
 
     pub(crate) fn sku(&mut self, sku: &str, stock: u64, per_buyer_limit: Option<u32>) {
         let sku = self.name(sku);
-        self.terms.push(Terms { sku, stock, per_buyer_limit });
+        self.terms.push(Terms { sku, stock, per_buyer_limit, hold_ttl_ms: HOLD_MS });
+    }
+
+    /// The hold in the terms of all SKUs; 0: bought at once.
+    pub(crate) fn hold(&mut self, hold_ttl_ms: u64) {
+        self.terms.iter_mut().for_each(|terms| terms.hold_ttl_ms = hold_ttl_ms);
     }
 
     pub(crate) fn name(&mut self, text: &str) -> Name {
@@ -103,10 +108,10 @@ impl World {
 
     // ---- what the clients saw
 
-    pub(crate) fn body(&mut self, buyer: &str, lines: Lines<'_>) -> BodyId {
+    fn body_with(&mut self, buyer: &str, lines: Lines<'_>, confirm: bool) -> BodyId {
         let lines: Vec<Line> = lines.iter().map(|(sku, units)| Line { sku: self.history.names.number(sku), units: *units }).collect();
         let buyer = self.name(buyer);
-        self.history.body(buyer, &lines, false)
+        self.history.body(buyer, &lines, confirm)
     }
 
     /// One attempt to place an order, between two moments.
@@ -123,8 +128,14 @@ impl World {
         apply_before: Option<u64>,
         heard: Heard,
     ) {
-        let (key, body) = (self.name(key), self.body(buyer, lines));
+        let (key, body) = (self.name(key), self.body_with(buyer, lines, false));
         self.call(when, Asked::Order { key, body, apply_before }, heard);
+    }
+
+    /// One attempt to buy at once, without a hold.
+    pub(crate) fn order_at_once(&mut self, when: (u64, u64), key: &str, buyer: &str, lines: Lines<'_>, heard: Heard) {
+        let (key, body) = (self.name(key), self.body_with(buyer, lines, true));
+        self.call(when, Asked::Order { key, body, apply_before: None }, heard);
     }
 
     pub(crate) fn step(&mut self, when: (u64, u64), id: &str, step: Step, heard: Heard) {
