@@ -31,9 +31,13 @@ fn is_accepted(call: &Call) -> bool {
     matches!(call.heard, Heard::Order { .. })
 }
 
-/// Nothing is applied when every attempt is dead.
+/// Nothing is applied when every attempt that may have made it is dead: one that certainly had no effect keeps none alive.
 fn check_deadline(case: &Case<'_>, number: u32, attempts: &[Attempt], judgement: &mut Judgement) {
-    let deadlines: Option<Vec<u64>> = attempts.iter().map(|attempt| attempt.apply_before).collect();
+    let may_have_made = |attempt: &&Attempt| {
+        let call = attempt.call(case.history);
+        call.heard.is_unknown() || is_accepted(call)
+    };
+    let deadlines: Option<Vec<u64>> = attempts.iter().filter(may_have_made).map(|attempt| attempt.apply_before).collect();
     let Some(last) = deadlines.and_then(|deadlines| deadlines.into_iter().max()) else { return };
     let at = case.order(number).at_ms;
     if at >= last {

@@ -28,6 +28,7 @@ fn check_call(case: &Case<'_>, call: &Call, judgement: &mut Judgement) {
     let is_true = match (problem, sku, index) {
         (ProblemType::SoldOut, Some(sku), Some(index)) => {
             is_fresh(case, call, index)
+                && asked_units(case, call, sku).is_some()
                 && case.replay.moments_at(sku, index).iter().any(|moment| moment.available() == 0 && (!is_final || moment.held == 0))
         }
         (ProblemType::InsufficientStock, Some(sku), Some(index)) => {

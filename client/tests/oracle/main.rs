@@ -4,5 +4,6 @@ mod accepts;
 mod rate;
 mod refuses_calls;
 mod refuses_holds;
+mod refuses_keys;
 mod refuses_ledgers;
 mod world;

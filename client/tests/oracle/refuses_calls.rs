@@ -306,3 +306,16 @@ fn a_wrong_number_of_units_left_is_found_out() {
     world.order((16, 25), "kb", "bob", TWO, heard);
     world.refused(Invariant::I17, "insufficient-stock at index 10, 1 left");
 }
+
+#[test]
+fn a_sold_out_about_what_was_not_asked_for_is_found_out() {
+    let refused_for = |lines: Lines<'_>| {
+        let mut world = World::with_tees(0, None);
+        world.sku("cap", 5, None);
+        let sold_out = world.sold_out(10);
+        world.order((16, 25), "k", "ann", lines, sold_out);
+        world
+    };
+    refused_for(&[("cap", 1)]).refused(Invariant::I17, "sold-out at index 10");
+    refused_for(&[("cap", 1), ("tee", 1)]).accepted();
+}
