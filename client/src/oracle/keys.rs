@@ -1,5 +1,8 @@
 //! What each key's attempts heard, against the key's order (I5, I6, I7, I8, I10).
 
+use std::cell::LazyCell;
+use std::collections::HashSet;
+
 use holdfast_api::{OrderStatus, ProblemType};
 
 use super::call::{Call, Heard};
@@ -8,11 +11,15 @@ use super::judge::Case;
 use super::judgement::{Invariant, Judgement};
 use super::settle::{Attempt, Settled};
 
-/// Judges every key that owns an order.
+/// Judges every key: those that own an order by it, the others by what they heard of one.
 pub(super) fn check(case: &Case<'_>, settled: &Settled, judgement: &mut Judgement) {
+    let ordered = LazyCell::new(|| case.ledger.orders().iter().map(|order| (order.buyer, &*order.lines)).collect::<HashSet<_>>());
     for key in &settled.keys {
-        let Some(number) = key.order else { continue };
         let attempts = settled.attempts(key);
+        let Some(number) = key.order else {
+            check_reused(case, attempts, |body| ordered.contains(&(body.buyer, &*body.lines)), judgement);
+            continue;
+        };
         check_deadline(case, number, attempts, judgement);
         let told_us = attempts.iter().map(|attempt| attempt.call(case.history)).filter(|call| is_accepted(call)).map(|call| call.ended_us);
         let first_told_us = told_us.min().unwrap_or(u64::MAX);
@@ -79,15 +86,43 @@ fn is_about(body: &Body, case: &Case<'_>, number: u32) -> bool {
     (body.buyer, &body.lines) == (order.buyer, &order.lines)
 }
 
-/// Whoever holds the key's order hears of no refusal from its index on.
+/// A key is called used only if another body with it may have been accepted, unheard, and is in the ledger.
+fn check_reused(case: &Case<'_>, attempts: &[Attempt], is_ordered: impl Fn(&Body) -> bool, judgement: &mut Judgement) {
+    for attempt in attempts {
+        let call = attempt.call(case.history);
+        if !matches!(call.heard, Heard::Refused { problem: ProblemType::IdempotencyKeyReused, .. }) {
+            continue;
+        }
+        let body = case.history.body_of(attempt.body);
+        let is_owned = attempts.iter().any(|other| {
+            let (by, other) = (other.call(case.history), case.history.body_of(other.body));
+            let may_own = is_accepted(by) || by.heard.is_unknown() && is_ordered(other);
+            other != body && by.began_us < call.ended_us && may_own
+        });
+        if !is_owned {
+            judgement.violation(Invariant::I8, || format!("its key owns nothing: {}", case.history.tell(call)));
+        }
+    }
+}
+
+/// Whoever holds the key's order hears of no refusal from its index on; whoever asks with it for something else hears that it
+/// is used, before anything about stock.
 fn check_refused(case: &Case<'_>, number: u32, attempt: Attempt, call: &Call, first_told_us: u64, judgement: &mut Judgement) {
     let Heard::Refused { problem, index, .. } = call.heard else { return };
-    if !is_about(case.history.body_of(attempt.body), case, number) {
-        return;
-    }
     let is_late = index.map_or(call.began_us > first_told_us, |index| index >= case.order(number).index);
-    if is_late || problem == ProblemType::IdempotencyKeyReused {
+    let is_wrong = if is_about(case.history.body_of(attempt.body), case, number) {
+        is_late || problem == ProblemType::IdempotencyKeyReused
+    } else {
+        is_late && is_about_stock(problem)
+    };
+    if is_wrong {
         let told = || format!("refused although its key owns {}: {}", case.tell(number), case.history.tell(call));
         judgement.violation(Invariant::I8, told);
     }
+}
+
+/// Whether a refusal is judged by what is there, after the key.
+fn is_about_stock(problem: ProblemType) -> bool {
+    use ProblemType::{BuyerLimit, Closed, InsufficientStock, NotOpen, SoldOut};
+    matches!(problem, SoldOut | InsufficientStock | BuyerLimit | NotOpen | Closed)
 }

@@ -32,8 +32,9 @@ fn check_call(case: &Case<'_>, call: &Call, judgement: &mut Judgement) {
                 && case.replay.moments_at(sku, index).iter().any(|moment| moment.available() == 0 && (!is_final || moment.held == 0))
         }
         (ProblemType::InsufficientStock, Some(sku), Some(index)) => {
-            let told = available.filter(|available| asked_units(case, call, sku).is_none_or(|asked| *available < asked));
-            told.is_some_and(|told| case.replay.moments_at(sku, index).iter().any(|moment| moment.available() == told))
+            let told = available.filter(|available| asked_units(case, call, sku).is_some_and(|asked| *available < asked));
+            is_fresh(case, call, index)
+                && told.is_some_and(|told| case.replay.moments_at(sku, index).iter().any(|moment| moment.available() == told))
         }
         (ProblemType::SoldOut | ProblemType::InsufficientStock, _, _) => false,
         _ => return,

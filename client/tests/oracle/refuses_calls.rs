@@ -319,3 +319,20 @@ fn a_sold_out_about_what_was_not_asked_for_is_found_out() {
     refused_for(&[("cap", 1)]).refused(Invariant::I17, "sold-out at index 10");
     refused_for(&[("cap", 1), ("tee", 1)]).accepted();
 }
+
+#[test]
+fn a_too_few_left_that_was_true_long_ago_is_found_out() {
+    let refused_at = |index| {
+        let mut world = held_by_ann();
+        world.becomes(20, "a", OrderStatus::Released);
+        let got = world.got("a", 20, OrderStatus::Released);
+        world.step((16, 25), "a", Step::Release, got);
+        let (sku, available) = (Some(world.name("tee")), if index < 20 { 8 } else { 9 });
+        let problem = ProblemType::InsufficientStock;
+        let heard = Heard::Refused { problem, sku, index: Some(index), available: Some(available), is_final: false };
+        world.order((1_100, 1_110), "kb", "bob", &[("tee", 10)], heard);
+        world
+    };
+    refused_at(15).refused(Invariant::I17, "index 20 was known a second before");
+    refused_at(20).accepted();
+}
