@@ -69,7 +69,7 @@ pub struct Ledger {
     orders: Vec<LedgerOrder>,
     entries: Vec<Entry>,
     by_id: HashMap<Name, u32>,
-    /// What no single entry shows: an order that changed its content.
+    /// What no entry shows: an order that changed its content, an event that cannot be read.
     flaws: Vec<String>,
 }
 
@@ -90,7 +90,11 @@ impl Ledger {
                 reference: reference.as_ref().map(|reference| names.number(reference)),
             },
             Told::SoldOut { sku } => Change::SoldOut(names.number(sku)),
-            Told::BackInStock { .. } | Told::Unknown => return,
+            Told::BackInStock { .. } => return,
+            Told::Unknown => {
+                self.flaws.push(format!("an event of a kind that is not known at index {}, position {}", event.index, event.position));
+                return;
+            }
         };
         self.entries.push(Entry { place, at_ms: event.at.0, change });
     }
@@ -187,7 +191,10 @@ impl Ledger {
             return Some(format!("{} entries against {}", self.entries.len(), other.entries.len()));
         }
         let differs = self.orders.iter().zip(&other.orders).find(|(one, two)| one != two);
-        differs.map(|(one, two)| format!("{one:?} against {two:?}"))
+        if let Some((one, two)) = differs {
+            return Some(format!("{one:?} against {two:?}"));
+        }
+        (self.flaws != other.flaws).then(|| format!("flaws {:?} against {:?}", self.flaws, other.flaws))
     }
 
     /// What was found wrong as it was read.

@@ -1,6 +1,6 @@
 //! Ledgers that are wrong by themselves, or against what the nodes say at the end.
 
-use holdfast_client::api::{Change, OrderStatus};
+use holdfast_client::api::{Change, Event, OrderStatus, Time};
 use holdfast_client::oracle::{Asked, Heard, Invariant, Step};
 
 use crate::world::World;
@@ -51,13 +51,27 @@ fn an_order_that_changes_its_content_is_found_out() {
         status: OrderStatus::Released,
         buyer: "bob".into(),
         lines: Vec::new(),
-        created_at: holdfast_client::api::Time(10),
+        created_at: Time(10),
         expires_at: None,
         node: 1,
         index: 12,
     };
     world.event(12, 12, Change::OrderReleased { order });
     world.refused(Invariant::I10, "another content");
+}
+
+#[test]
+fn an_event_that_cannot_be_read_is_told_and_makes_ledgers_differ() {
+    let mut world = World::with_tees(9, None);
+    world.event(12, 12, Change::BackInStock { sku: "tee".into() });
+    world.accepted();
+    world.event(13, 13, Change::Unknown);
+    world.refused(Invariant::I10, "a kind that is not known at index 13");
+    let [one, mut other] = [&["a"], &["a"]].map(|ids| world.other_ledger(ids));
+    assert_eq!(one.difference(&other), None);
+    let event = Event { index: 13, position: 0, at: Time(13), change: Change::Unknown };
+    other.push(&event, &mut world.history.names);
+    assert!(one.difference(&other).unwrap().contains("flaws"));
 }
 
 #[test]
