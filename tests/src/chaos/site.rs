@@ -1,6 +1,6 @@
 //! A round's nodes, what lies between them, and the disks under them.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
@@ -68,8 +68,17 @@ impl Site {
         }
     }
 
-    /// SIGKILL, and a look whether it is really gone. A node that has left already is as good as killed.
+    /// SIGKILL, and a look whether it is really gone. A node that is down stays so; one that has left by itself, nobody having
+    /// asked after it yet, is an error with how it left.
     pub async fn kill(&mut self, id: u64) -> Result<()> {
+        if let Some(status) = self.cluster.has_left(id)? {
+            bail!("node {id} left by itself before it was killed: {status}");
+        }
+        self.end(id).await
+    }
+
+    /// The same for a node whose disk is gone: it may have left by itself.
+    pub async fn end(&mut self, id: u64) -> Result<()> {
         let Some(process) = self.cluster.process_id(id) else { return Ok(()) };
         self.cluster.kill(id).await?;
         ensure!(!crate::process::is_there(process), "process {process} of node {id} is still there");

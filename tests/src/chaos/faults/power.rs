@@ -24,7 +24,7 @@ pub(super) async fn cut(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     for &id in &victims {
         let written = std::fs::write(site.disk(id)?.path().join("after-the-cut"), "none of this may stay");
         ensure!(written.is_err(), "the power of node {id} was not cut");
-        site.kill(id).await?;
+        site.end(id).await?;
     }
     for &id in &victims {
         site.disk(id)?.unmount().await?;
