@@ -20,6 +20,8 @@ pub enum Planted {
     HashOrder,
     /// A buyer gets one unit more than the limit.
     LimitOffByOne,
+    /// A buyer who would come to the limit is refused.
+    LimitTooStrict,
     /// A Desk believes its state fresh whatever was proven.
     SoldOutWhileCutOff,
     /// Two batches are in flight, and the second is taken before the first.
@@ -55,7 +57,7 @@ mod switch {
 
     impl Planted {
         /// All of them.
-        pub const ALL: [Planted; 16] = [
+        pub const ALL: [Planted; 17] = [
             Planted::AcknowledgeBeforeCommit,
             Planted::SkipSessionCheck,
             Planted::ExpireByWallClock,
@@ -63,6 +65,7 @@ mod switch {
             Planted::ReturnStockTwice,
             Planted::HashOrder,
             Planted::LimitOffByOne,
+            Planted::LimitTooStrict,
             Planted::SoldOutWhileCutOff,
             Planted::AcceptGap,
             Planted::EvictKeysEarly,

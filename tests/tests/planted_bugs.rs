@@ -16,7 +16,7 @@ fn named_for(bug: Planted) -> &'static [Invariant] {
         Planted::ReturnStockTwice => &[Invariant::Conservation],
         Planted::HashOrder => &[Invariant::ReplicasAgree],
         Planted::LimitOffByOne | Planted::LateConfirmUncounted => &[Invariant::BuyerLimit],
-        Planted::SoldOutWhileCutOff | Planted::ProofFromItsAnswer => &[Invariant::HonestRefusal],
+        Planted::LimitTooStrict | Planted::SoldOutWhileCutOff | Planted::ProofFromItsAnswer => &[Invariant::HonestRefusal],
         Planted::EvictKeysEarly => &[Invariant::KeysKept],
         Planted::KeepProvisional | Planted::StrandSlices => &[Invariant::NothingStranded],
         Planted::ConfirmPastDeadline => &[Invariant::LogTime],

@@ -113,8 +113,8 @@ impl Inventory {
         }
         if let Some(limit) = sku.settings.per_buyer_limit {
             let bought = buyer.map_or(0, |buyer| buyer.units(sku.id));
-            let limit = limit + u32::from(planted::is(Planted::LimitOffByOne));
-            if bought.saturating_add(line.units) > limit {
+            let most = (limit + u32::from(planted::is(Planted::LimitOffByOne))) - u32::from(planted::is(Planted::LimitTooStrict));
+            if bought.saturating_add(line.units) > most {
                 return Err(Refusal::BuyerLimit { sku: sku.id, limit, bought });
             }
         }

@@ -85,6 +85,8 @@ pub(super) struct Ledger {
     pub(super) orders: BTreeMap<OrderRef, Sold>,
     /// Keys that the state must still know.
     pub(super) owners: BTreeMap<KeyHash, OrderRef>,
+    /// The entries that forgot the keys of orders.
+    pub(super) forgotten: BTreeMap<OrderRef, LogIndex>,
     pub(super) numbers: Vec<Vec<Numbers>>,
     /// Units of a SKU that a buyer had after each entry that changed them.
     pub(super) bought: BTreeMap<(String, SkuId), Vec<(LogIndex, u32)>>,
@@ -111,6 +113,7 @@ impl Ledger {
             settings,
             orders: BTreeMap::new(),
             owners: BTreeMap::new(),
+            forgotten: BTreeMap::new(),
             numbers,
             bought: BTreeMap::new(),
             judged: BTreeMap::new(),
@@ -135,6 +138,13 @@ impl Ledger {
     pub(super) fn settings_at(&self, sku: SkuId, index: LogIndex) -> Option<&SkuView> {
         let settings = self.settings.get(sku.0 as usize)?;
         settings[..settings.partition_point(|(at, _)| *at <= index)].last().map(|(_, view)| view)
+    }
+
+    /// The orders that owned a key at an entry, before, in and after it.
+    pub(super) fn owners_at(&self, key: KeyHash, index: LogIndex) -> impl Iterator<Item = &Sold> {
+        let lasted = move |order: &OrderRef| self.forgotten.get(order).is_none_or(|forgotten| *forgotten >= index);
+        let owned = move |(order, sold): &(&OrderRef, &Sold)| sold.key == key && order.index <= index && lasted(order);
+        self.orders.iter().filter(owned).map(|(_, sold)| sold)
     }
 
     /// Takes an entry that was applied to the state `head`.
@@ -168,7 +178,7 @@ impl Ledger {
             }
             self.note_event(&event.kind, applied, head, history, &makers, tally)?;
         }
-        self.compare(applied, head, tally)
+        self.compare(applied, head, history, tally)
     }
 
     fn note_time(&mut self, command: Option<(Stamp, &Command<'_>)>, applied: &Applied) -> Checked {
@@ -264,10 +274,8 @@ impl Ledger {
     }
 
     fn note_settings(&mut self, applied: &Applied, head: &Inventory) {
-        for &sku in &applied.touched {
-            if let (Some(settings), Some(view)) = (self.settings.get_mut(sku.0 as usize), head.view(sku, None)) {
-                settings.push((applied.index, view));
-            }
+        for (sku, settings) in head.skus().zip(&mut self.settings) {
+            settings.push((applied.index, sku.view(None)));
         }
     }
 
@@ -303,6 +311,7 @@ impl Ledger {
                 if let Some(before) = self.owners.insert(order.key, order.at) {
                     let kept = self.orders[&before].key_kept_until(applied.index, head.params());
                     hold!(OneOrderPerKey, kept <= applied.stamp, "the key of {before} owns {} too, at {}", order.at, applied.stamp);
+                    self.forgotten.insert(before, applied.index);
                 }
                 self.count(applied, head, None, *status, &sold)?;
                 self.orders.insert(order.at, sold);

@@ -190,6 +190,7 @@ impl World {
             hold!(Live, node.desk.session().is_some(), "node {} has no session at rest", at + 1);
         }
         let present = self.present();
+        self.ledger.compare_all_keys(&self.head)?;
         let node = &self.nodes[present[self.history.attempts.len() % present.len()]];
         if node.inventory.last_index() == committed {
             let same = node::bytes(&node.inventory) == node::bytes(&self.head);

@@ -5,10 +5,10 @@
 use holdfast_inventory::{Answer, LogIndex, Millis, Moment, OrderRef, Outcome, Refusal, SaleState, SkuId, Stamp, Status};
 
 use super::history::{Attempt, History, Wish};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Sold};
 use super::log::Log;
 use super::tally::{Seen, Tally};
-use super::violation::{Checked, hold};
+use super::violation::{Checked, Violation, hold};
 
 /// What an answer is judged by.
 pub(super) struct Court<'a> {
@@ -114,17 +114,30 @@ impl Court<'_> {
             Refusal::SoldOut { sku, is_final } => {
                 let is_true = |at: &super::ledger::Numbers| at.available() == 0 && is_final == (at.held == 0);
                 let numbers = self.ledger.numbers_at(sku, index);
+                self.wanted(at, sku)?;
                 hold!(HonestRefusal, numbers.iter().any(is_true), "{sku} is told sold out (final: {is_final}) at {index}: {numbers:?}");
                 self.is_fresh(attempt, sku, index)
             }
             Refusal::InsufficientStock { sku, available } => {
                 let numbers = self.ledger.numbers_at(sku, index);
-                let is_true = numbers.iter().any(|at| at.available() == available);
-                hold!(HonestRefusal, is_true, "{available} of {sku} are told at {index}: {numbers:?}");
+                let wanted = self.wanted(at, sku)?;
+                let is_true = available > 0 && available < wanted && numbers.iter().any(|at| at.available() == available);
+                hold!(HonestRefusal, is_true, "{available} of {sku} are told to one who wants {wanted} at {index}: {numbers:?}");
                 self.is_fresh(attempt, sku, index)
             }
-            Refusal::BuyerLimit { sku, bought, .. } => {
+            Refusal::Refilling { sku } => {
+                let (wanted, numbers) = (self.wanted(at, sku)?, self.ledger.numbers_at(sku, index));
+                let is_true = numbers.iter().any(|at| at.available() >= wanted);
+                hold!(HonestRefusal, is_true, "a refill of {sku} is told to one who wants {wanted} at {index}: {numbers:?}");
+                Ok(())
+            }
+            Refusal::BuyerLimit { sku, bought, limit } => {
                 self.is_fresh(attempt, sku, index)?;
+                let set = self.ledger.settings_at(sku, index).and_then(|settings| settings.per_buyer_limit);
+                hold!(HonestRefusal, set == Some(limit), "a limit of {limit} of {sku} is told at {index}, it is {set:?}");
+                let wanted = self.wanted(at, sku)?;
+                let passes = u64::from(bought) + wanted > u64::from(limit);
+                hold!(HonestRefusal, passes, "{wanted} of {sku} are refused to one who has {bought} and may have {limit}");
                 self.has_bought(attempt, sku, bought, index)
             }
             Refusal::NotOpen { sku, .. } | Refusal::Closed { sku } => {
@@ -142,8 +155,40 @@ impl Court<'_> {
             }
             Refusal::HoldExpired { .. } => self.had_status(attempt, index, |status| status == Status::Expired),
             Refusal::OrderState { status } => self.had_status(attempt, index, |had| had == status),
-            _ => Ok(()),
+            Refusal::KeyReused => self.is_reused(attempt, index),
+            // Whether the bound was reached, the ledger saw at the entry.
+            Refusal::Capacity { .. } => {
+                hold!(HonestRefusal, judged, "attempt {at} is told {refusal:?} at {index}, which apply never said");
+                Ok(())
+            }
         }
+    }
+
+    /// Units of a SKU that an attempt is about.
+    fn wanted(&self, at: usize, sku: SkuId) -> Result<u64, Violation> {
+        let lines = match &self.history.attempts[at].wish {
+            Wish::Order { lines, .. } => Some(lines),
+            Wish::Step { order, .. } => self.ledger.orders.get(order).map(|sold| &sold.lines),
+        };
+        let line = lines.and_then(|lines| lines.iter().find(|line| line.sku == sku));
+        hold!(HonestRefusal, line.is_some(), "attempt {at} is told of {sku}, which it is not about: {lines:?}");
+        Ok(line.map_or(0, |line| u64::from(line.units)))
+    }
+
+    /// The key owned an order at the index, for something else.
+    fn is_reused(&self, attempt: &Attempt, index: LogIndex) -> Checked {
+        let Wish::Order { key, buyer, lines, confirm } = &attempt.wish else {
+            hold!(HonestRefusal, false, "a step has no key and is told that it was used");
+            return Ok(());
+        };
+        let asked = |sold: &Sold| match &self.history.attempts[sold.attempt].wish {
+            Wish::Order { confirm, .. } => Some(*confirm),
+            Wish::Step { .. } => None,
+        };
+        let differs = |sold: &Sold| sold.lines != *lines || asked(sold) != Some(*confirm);
+        let is_true = self.ledger.owners_at(self.history.key(buyer, key), index).any(differs);
+        hold!(HonestRefusal, is_true, "{buyer}'s {key} is told used for another order at {index}, and owns none");
+        Ok(())
     }
 
     /// A key that owns an order never hears a refusal, but for another order.
