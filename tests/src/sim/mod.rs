@@ -4,7 +4,7 @@
 //!
 //! A run has two parts. While faults last, every step is held against an account of its own (`ledger`), every answer against
 //! what is known by then (`verdict`), every node against its bounds (`invariants`). Then everything heals, and what is left
-//! must be sold, wherever it is asked for (`settle`).
+//! must be sold, at nodes drawn anew each time (`settle`).
 //!
 //! *Architecture invariant:* of the product it links the core, `holdfast-inventory`, and nothing else.
 //!

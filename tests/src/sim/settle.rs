@@ -10,8 +10,6 @@ use super::violation::{Checked, Invariant, hold};
 
 /// A buyer of the end gives up after so many tries: then a unit is stranded.
 const MOST_TRIES: u32 = 12;
-/// What is left is sold in so many orders at most.
-const MOST_ORDERS: u32 = 40;
 
 impl World {
     /// Heals everything, and looks whether the cluster comes to rest and sells.
@@ -103,47 +101,72 @@ impl World {
         attempt.answer.is_none() && !attempt.is_lost
     }
 
-    /// Asks for everything that is left of a SKU, at random nodes, until it is gone.
+    /// Asks for everything that is left of a SKU until it is gone and every node says so. Each round sells a unit or ends: units
+    /// come back only from the holds of the run, of which there are so many.
     fn sell_out(&mut self, sku: SkuId) {
         self.open_sale(sku);
+        while self.sell_rest(sku) && !self.ask_for_none(sku) {}
+    }
+
+    /// Asks at random nodes until nothing is left. False if no more can be bought: of a full state, or something is wrong.
+    fn sell_rest(&mut self, sku: SkuId) -> bool {
         let mut tries = 0;
-        for order in 0..MOST_ORDERS {
-            let left = self.head.sku(sku).map_or(0, holdfast_inventory::Sku::available);
+        loop {
+            let left = self.left(sku);
             if left == 0 || self.violation.is_some() {
                 break;
             }
-            match self.buy(sku, left, &format!("rest-{sku}-{order}")) {
-                Some(Answer::Accepted { .. }) => tries = 0,
-                // Holds of the run may end meanwhile; the bound on remembered orders is nobody's fault.
-                Some(Answer::Refused { refusal: Refusal::Capacity { .. }, .. }) => return,
-                Some(Answer::Refused { refusal: Refusal::InsufficientStock { .. } | Refusal::SoldOut { .. }, .. }) => {}
-                answer if tries > MOST_TRIES => {
-                    self.fail(Invariant::NothingStranded, format!("{left} of {sku} can't be bought: {answer:?}"));
+            let answer = self.buy(sku, left, &format!("rest-{sku}-{}", self.history.attempts.len()));
+            match answer {
+                Some(Answer::Accepted { .. }) => {
+                    tries = 0;
+                    continue;
                 }
-                _ => tries += 1,
+                Some(Answer::Refused { refusal: Refusal::Capacity { of_buyer: false }, .. }) if self.is_full() => return false,
+                // Such a refusal may rest on a proof, and be as old as that.
+                Some(Answer::Refused { .. }) => self.run_until(self.now.after(self.plan.desk.fresh_for)),
+                _ => {}
+            }
+            tries += 1;
+            if tries > MOST_TRIES {
+                self.fail(Invariant::NothingStranded, format!("{left} of {sku} can't be bought: {answer:?}"));
             }
         }
-        self.ask_for_none(sku);
+        self.violation.is_none()
     }
 
-    /// Everybody hears that nothing is left, at every node.
-    fn ask_for_none(&mut self, sku: SkuId) {
+    fn left(&self, sku: SkuId) -> u64 {
+        self.head.sku(sku).map_or(0, holdfast_inventory::Sku::available)
+    }
+
+    /// The bound on remembered orders is reached, which is nobody's fault.
+    fn is_full(&self) -> bool {
+        self.ledger.remembered(&self.head) >= self.plan.params.max_orders
+    }
+
+    /// Everybody hears that nothing is left, at every node. False if units came back meanwhile.
+    fn ask_for_none(&mut self, sku: SkuId) -> bool {
         for at in self.present() {
-            let mut answer = None;
+            let (mut answer, mut is_told) = (None, false);
             for round in 0..MOST_TRIES {
-                if self.violation.is_some() || self.head.sku(sku).is_none_or(|sku| sku.available() > 0) {
-                    return;
+                if self.left(sku) > 0 {
+                    return false;
                 }
-                answer = self.buy_at(at, sku, 1, &format!("none-{sku}-{at}-{round}"));
-                if let Some(Answer::Refused { refusal: Refusal::SoldOut { .. } | Refusal::Capacity { .. }, .. }) = answer {
+                answer = self.buy_at(at, sku, 1, &format!("none-{sku}-{at}-{round}-{}", self.history.attempts.len()));
+                is_told = match answer {
+                    Some(Answer::Refused { refusal: Refusal::SoldOut { .. }, .. }) => true,
+                    Some(Answer::Refused { refusal: Refusal::Capacity { of_buyer: false }, .. }) => self.is_full(),
+                    _ => false,
+                };
+                if is_told || self.violation.is_some() {
                     break;
                 }
             }
-            let is_told = matches!(answer, Some(Answer::Refused { refusal: Refusal::SoldOut { .. } | Refusal::Capacity { .. }, .. }));
-            if !is_told && self.head.sku(sku).is_some_and(|sku| sku.available() == 0) {
+            if !is_told && self.left(sku) == 0 {
                 self.fail(Invariant::Live, format!("{sku} is sold out and node {} says {answer:?}", at + 1));
             }
         }
+        self.left(sku) == 0 || self.violation.is_some()
     }
 
     /// The operator lets everybody buy everything.

@@ -37,7 +37,7 @@ pub enum Invariant {
     RealTime,
     /// A refusal is true at its index; one for want of units is fresh.
     HonestRefusal,
-    /// Every unit can be bought at every node once the faults are over; closed sessions hold nothing.
+    /// Every unit can be bought once the faults are over; closed sessions hold nothing.
     NothingStranded,
     /// Queues and maps keep their bounds.
     Bounded,
