@@ -79,6 +79,9 @@ impl Ledger {
     /// Whether history comes to the numbers of the state; the error is a sentence.
     pub(crate) fn agrees_with(&self, inventory: &Inventory) -> Result<(), String> {
         let none = SkuLedger::default();
+        if let Some(ghost) = self.skus.keys().find(|id| inventory.sku(**id).is_none()) {
+            return Err(format!("it knows a SKU number {}, the state does not", ghost.0));
+        }
         inventory.skus().try_for_each(|sku| self.skus.get(&sku.id).unwrap_or(&none).agrees_with(sku))
     }
 }
@@ -111,48 +114,11 @@ impl SkuLedger {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
-    use holdfast_inventory::*;
+    use holdfast_inventory::Applied;
     use holdfast_storage::{DataDir, OpenMode};
 
     use super::*;
-
-    /// A history of two orders of one SKU, one of them confirmed, and two adjustments: what the state came to, and what each
-    /// entry told.
-    fn history() -> (Inventory, Vec<Applied>) {
-        let order = |key: &'static str, units| {
-            Request::Order(OrderRequest {
-                caller: "".into(),
-                key: key.into(),
-                buyer: "ann".into(),
-                lines: [Line { sku: SkuId(0), units }].into_iter().collect(),
-                confirm: false,
-                apply_before: Stamp(u64::MAX),
-            })
-        };
-        let confirmed = OrderRef { index: LogIndex(5), position: 0 };
-        let confirm = Request::Confirm(Transition { order: confirmed, content: None, apply_before: Stamp(u64::MAX) });
-        let batch = |seq, requests| Command::Batch(Batch { session: SessionId(3), seq: Seq(seq), requests });
-        let adjust = |key: &str, delta| {
-            Command::AdjustStock(AdjustStock { sku: SkuId(0), delta, reason: "delivery".into(), reference: None, key: key.into() })
-        };
-        let create = CreateSku { name: SkuName::new("tee").unwrap(), stock: 10, settings: SettingsPatch::default() };
-        let commands = [
-            Command::Bootstrap(Bootstrap { params: Params::default(), secret: Secret([7; 16]) }),
-            Command::OpenSession(OpenSession { node: NodeId(1), incarnation: Incarnation(1), attempt: Attempt(1) }),
-            Command::CreateSku(create),
-            batch(1, vec![order("one", 2), order("two", 3)]),
-            adjust("more", 5),
-            batch(2, vec![confirm]),
-            adjust("less", -4),
-        ];
-        let mut state = Inventory::new();
-        let entries = commands.into_iter().map(|command| Entry::Command(Stamp(1_000), command));
-        let entries = [Entry::Members(Cow::Owned(vec![NodeId(1)]))].into_iter().chain(entries);
-        let applied = (1..).zip(entries).map(|(index, entry)| state.apply(LogIndex(index), &entry)).collect();
-        (state, applied)
-    }
+    use crate::testing::history;
 
     /// The ledger of an order log that was told this.
     fn ledger_of(told: &[Applied]) -> Result<Ledger, String> {
@@ -166,7 +132,7 @@ mod tests {
 
     #[test]
     fn history_comes_to_the_numbers_of_the_state() {
-        let (state, told) = history();
+        let (state, _, told) = history();
         let ledger = ledger_of(&told).unwrap();
         ledger.agrees_with(&state).unwrap();
         let counts = OrdersByStatus::from([("confirmed", 1), ("held", 1)]);
@@ -177,7 +143,7 @@ mod tests {
     #[test]
     fn each_lie_in_history_is_told() {
         type Lie = fn(&mut Vec<Applied>);
-        let lies: [(&str, Lie); 5] = [
+        let lies: [(&str, Lie); 6] = [
             ("have bought 0", |told| told[6].events.retain(|event| !matches!(event.kind, EventKind::Changed { .. }))),
             ("hold 0 units", |told| drop(told[4].events.pop())),
             ("have bought 1", |told| {
@@ -189,9 +155,15 @@ mod tests {
                 let EventKind::Adjusted { delta, .. } = &mut told[7].events[0].kind else { panic!("not an adjustment") };
                 *delta = -3;
             }),
+            ("a SKU number 9", |told| {
+                let mut ghost = told[7].events[0].clone();
+                let EventKind::Adjusted { sku, .. } = &mut ghost.kind else { panic!("not an adjustment") };
+                (*sku, ghost.position) = (SkuId(9), 1);
+                told[7].events.push(ghost);
+            }),
         ];
         for (wanted, lie) in lies {
-            let (state, mut told) = history();
+            let (state, _, mut told) = history();
             lie(&mut told);
             let said = ledger_of(&told).and_then(|ledger| ledger.agrees_with(&state)).unwrap_err();
             assert!(said.contains(wanted), "wanted {wanted:?}: {said}");

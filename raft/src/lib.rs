@@ -50,6 +50,8 @@ mod start;
 mod status;
 #[cfg(test)]
 mod suite;
+#[cfg(test)]
+mod testing;
 mod trim;
 mod types;
 mod watcher;
@@ -60,7 +62,7 @@ pub use error::*;
 pub use ledger::{Ledger, OrdersByStatus, SkuLedger};
 pub use node::*;
 pub use observer::*;
-pub use replay::{Replay, ReplayError, replay};
+pub use replay::{History, Replay, ReplayError, replay};
 pub use status::*;
 
 /// A source of log lines that are better not written: at each stop the heartbeat workers outlive Raft's core by a moment, and call

@@ -5,6 +5,10 @@
 //! reach as far as the snapshots let the log be purged, have the events of each entry that is replayed, and each order that
 //! the state remembers in the status that the state gives it; if none of it is missing, all its orders and adjustments together
 //! must come to the state's numbers.
+//!
+//! Only what was applied is replayed: what the log's mark says is committed, and what the order log has of it. The mark is written
+//! with the next append, the order log by itself, so that after a crash the order log tells of later entries. It may even tell of
+//! entries that the log lacks, if a slow disk had not taken them yet when the other nodes had.
 
 use std::borrow::Cow;
 use std::io;
@@ -23,7 +27,7 @@ use crate::types::{LogEntry, log_index};
 
 /// What a directory came to.
 pub struct Replay {
-    /// The state at its last entry that was known to be committed.
+    /// The state at the last entry that is known to have been applied.
     pub inventory: Inventory,
     /// The first entry that was replayed: the cluster's first, or the one after the newest snapshot.
     pub first: LogIndex,
@@ -33,9 +37,28 @@ pub struct Replay {
     pub snapshot: Option<LogIndex>,
     /// Whether the replay began before that snapshot and came to its digest.
     pub passed_snapshot: bool,
-    /// What the order log adds up to, and the state agrees with. None if it is not all there: a node that runs fetches pages that
-    /// a snapshot jumped over from a peer.
-    pub ledger: Option<Ledger>,
+    /// What the order log was held against the state for.
+    pub history: History,
+}
+
+/// How far the order log was held against the state.
+pub enum History {
+    /// All of it: what it adds up to, and the state agrees with.
+    Whole(Ledger),
+    /// It is not all there: a node that runs fetches pages that a snapshot jumped over from a peer.
+    Missing,
+    /// It reaches on to this index, and the log does not.
+    Ahead(LogIndex),
+}
+
+impl History {
+    /// What all of it adds up to.
+    pub fn ledger(&self) -> Option<&Ledger> {
+        match self {
+            Self::Whole(ledger) => Some(ledger),
+            Self::Missing | Self::Ahead(_) => None,
+        }
+    }
 }
 
 /// Why a directory was not replayed.
@@ -66,7 +89,7 @@ pub enum ReplayError {
     },
 }
 
-/// Replays the newest snapshot and the committed log after it; of a log that was never purged everything. What a crash kept
+/// Replays the newest snapshot and the applied log after it; of a log that was never purged everything. What a crash kept
 /// from the order log is written to it: give a copy. Blocks.
 pub fn replay(data: &DataDir) -> Result<Replay, ReplayError> {
     let (log, snapshots, orders) = (data.log()?, data.snapshots()?, data.orders()?);
@@ -82,13 +105,21 @@ pub fn replay(data: &DataDir) -> Result<Replay, ReplayError> {
         Some(stored) if !whole => (stored.clone(), stored.last_index().0, None),
         stored => (Inventory::new(), 0, stored),
     };
-    let mut replay = Replay { inventory, first: LogIndex(first + 1), entries: 0, snapshot, passed_snapshot: false, ledger: None };
-    if let Some(committed) = committed_in(&log)? {
-        replay.follow((&log, &orders), first, committed + 1, check.as_ref())?;
-    }
+    let mut replay =
+        Replay { inventory, first: LogIndex(first + 1), entries: 0, snapshot, passed_snapshot: false, history: History::Missing };
+    replay.follow((&log, &orders), first, applied_end(&log, &orders)?, check.as_ref())?;
     check_remembered(&orders, &replay.inventory)?;
-    replay.ledger = whole_ledger(&orders, &replay.inventory).map_err(ReplayError::OrderLog)?;
+    replay.history = history(&orders, &replay.inventory).map_err(ReplayError::OrderLog)?;
     Ok(replay)
+}
+
+/// Where what was certainly applied ends, as the log counts.
+fn applied_end(log: &LogStore, orders: &OrderLog) -> io::Result<u64> {
+    let committed = committed_in(log)?.map_or(0, |committed| committed + 1);
+    let held = log.bounds().last.map_or(0, |(last, _)| last + 1);
+    // Holdfast counts from 1: the index of the last entry is the end.
+    let told = orders.appended_index().map_or(0, |appended| appended.0);
+    Ok(committed.max(told.min(held)))
 }
 
 /// A node that came to some index has a log with a vote and entries, or what was purged in their place.
@@ -113,10 +144,11 @@ fn check_orders(orders: &OrderLog, snapshot: Option<LogIndex>) -> Result<(), Rep
     orders.check().map_err(|error| ReplayError::OrderLog(error.to_string()))
 }
 
-/// Every order that the state remembers is in the order log with the state's status, unless it is in a range that the log says
-/// it misses.
+/// Every order that the state remembers is in the order log, unless it is in a range that the log says it misses; with the state's
+/// status, unless more may have become of it in such a range or after the state's last entry.
 fn check_remembered(orders: &OrderLog, inventory: &Inventory) -> Result<(), ReplayError> {
     let told = |error: io::Error| ReplayError::OrderLog(error.to_string());
+    let is_level = orders.missing().is_empty() && orders.appended_index() <= Some(inventory.last_index());
     for at in inventory.orders() {
         if orders.events_of(at.index).map_err(told)?.is_none() {
             continue;
@@ -129,7 +161,7 @@ fn check_remembered(orders: &OrderLog, inventory: &Inventory) -> Result<(), Repl
             Some(_) => matches!(log, Status::Held { .. }),
             None => now.status.status == log,
         });
-        if !agrees && orders.missing().is_empty() {
+        if !agrees && is_level {
             return Err(ReplayError::OrderLog(format!("it says that {place} is {}, the state does not", log.word())));
         }
     }
@@ -137,13 +169,16 @@ fn check_remembered(orders: &OrderLog, inventory: &Inventory) -> Result<(), Repl
 }
 
 /// The order log added up and held against the state, if it is all there and no further than the state.
-fn whole_ledger(orders: &OrderLog, inventory: &Inventory) -> Result<Option<Ledger>, String> {
-    if !orders.missing().is_empty() || orders.appended_index() > Some(inventory.last_index()) {
-        return Ok(None);
+fn history(orders: &OrderLog, inventory: &Inventory) -> Result<History, String> {
+    if !orders.missing().is_empty() {
+        return Ok(History::Missing);
+    }
+    if let Some(ahead) = orders.appended_index().filter(|reached| *reached > inventory.last_index()) {
+        return Ok(History::Ahead(ahead));
     }
     let ledger = Ledger::read(orders)?;
     ledger.agrees_with(inventory)?;
-    Ok(Some(ledger))
+    Ok(History::Whole(ledger))
 }
 
 /// Whether the log still begins with the cluster's first entry: one that was installed from a peer begins behind it.
@@ -162,7 +197,7 @@ impl Replay {
         while next < end {
             let records = log.read(next, end, REPLAY_BYTES)?;
             if records.is_empty() {
-                return Err(contradiction(next, "the log ends before what it says is committed"));
+                return Err(contradiction(next + 1, "the log ends before what it says is committed"));
             }
             for record in records {
                 if record.index != next {
@@ -205,4 +240,76 @@ impl Replay {
 
 fn contradiction(index: u64, reason: &str) -> ReplayError {
     ReplayError::Contradiction { index, reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_inventory::Applied;
+    use holdfast_storage::OpenMode;
+
+    use super::*;
+    use crate::log::to_record;
+    use crate::mirror::{LogIdV1, to_disk};
+    use crate::testing;
+
+    /// A directory as a crash leaves it: the mark of each entry comes with the next one's append; the order log has what `told` tells.
+    fn crashed(root: &tempfile::TempDir, log: &[LogEntry], told: &[Applied]) -> DataDir {
+        let data = DataDir::open(&root.path().join("data"), OpenMode::Create).unwrap();
+        data.start(NodeId(1)).unwrap();
+        let (store, orders) = (data.log().unwrap(), data.orders().unwrap());
+        let mut before = None;
+        for entry in log {
+            store.save_committed(to_disk(&before));
+            store.append(vec![to_record(entry)], Box::new(|written| written.unwrap()));
+            before = Some(LogIdV1::from(&entry.log_id));
+        }
+        for told in told {
+            orders.append(told.index, told.stamp, &told.events).unwrap();
+        }
+        data
+    }
+
+    #[test]
+    fn an_order_log_that_a_crash_left_ahead_of_the_mark_is_sound() {
+        let (_, log, told) = testing::history();
+        let root = tempfile::tempdir().unwrap();
+        // The last entry confirms an order.
+        let data = crashed(&root, &log[..7], &told[..7]);
+        assert_eq!(committed_in(&data.log().unwrap()).unwrap(), Some(5), "the mark is one entry behind");
+        let replay = replay(&data).unwrap();
+        assert_eq!((replay.inventory.last_index(), replay.entries), (LogIndex(7), 7));
+        let orders = &replay.history.ledger().unwrap().orders;
+        assert_eq!(*orders, [("confirmed", 1), ("held", 1)].into());
+    }
+
+    #[test]
+    fn an_order_log_that_a_crash_left_ahead_of_the_log_is_sound_as_far_as_the_log_goes() {
+        let (_, log, told) = testing::history();
+        let root = tempfile::tempdir().unwrap();
+        let replay = replay(&crashed(&root, &log[..6], &told[..7])).unwrap();
+        assert_eq!(replay.inventory.last_index(), LogIndex(6));
+        assert!(matches!(replay.history, History::Ahead(LogIndex(7))), "it was added up");
+    }
+
+    #[test]
+    fn a_log_that_ends_before_its_mark_is_told_with_the_entry_that_it_lacks() {
+        let (_, log, _) = testing::history();
+        let root = tempfile::tempdir().unwrap();
+        let data = crashed(&root, &log[..3], &[]);
+        let store = data.log().unwrap();
+        store.save_committed(to_disk(&Some(LogIdV1::from(&log[7].log_id))));
+        store.append(vec![to_record(&log[3])], Box::new(|written| written.unwrap()));
+        drop(store);
+        let Err(error) = replay(&data) else { panic!("not told") };
+        assert!(matches!(error, ReplayError::Contradiction { index: 5, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_lie_in_the_order_log_after_the_mark_is_told() {
+        let (_, log, mut told) = testing::history();
+        told[6].events.clear();
+        let root = tempfile::tempdir().unwrap();
+        let Err(error) = replay(&crashed(&root, &log[..7], &told[..7])) else { panic!("not told") };
+        assert!(error.to_string().contains("its events of index 7"), "{error}");
+    }
 }

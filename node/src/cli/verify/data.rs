@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use holdfast_inventory::NodeId;
-use holdfast_raft::{Replay, ReplayError, SkuLedger, replay};
+use holdfast_raft::{History, Replay, ReplayError, SkuLedger, replay};
 use holdfast_storage::DataDir;
 
 use super::report::{Adjusted, Report, SkuReport, by_status};
@@ -45,7 +45,7 @@ fn replay_copy(data: &Path, copy: &Path) -> Result<(Option<NodeId>, Replay), Ser
 fn report(node: Option<NodeId>, replay: &Replay) -> Report {
     let inventory = &replay.inventory;
     let index = inventory.last_index().0;
-    let ledger = replay.ledger.as_ref();
+    let ledger = replay.history.ledger();
     let nothing = SkuLedger::default();
     let skus = inventory.skus().map(|sku| {
         let told = ledger.map(|ledger| ledger.skus.get(&sku.id).unwrap_or(&nothing));
@@ -92,8 +92,12 @@ fn checked(replay: &Replay) -> String {
 fn result(replay: &Replay) -> String {
     let (skus, last) = (replay.inventory.skus().count(), replay.inventory.last_index());
     let units = format!("every unit of {skus} SKUs is accounted for at index {last}");
-    match &replay.ledger {
-        Some(ledger) => format!("sound: {units}, by the state and by {} orders in history", ledger.orders.values().sum::<u64>()),
-        None => format!("sound as far as it goes: {units}; history is not all here, so its orders were not added up"),
+    let unsummed = |why: String| format!("sound as far as it goes: {units}; {why}, so its orders were not added up");
+    match &replay.history {
+        History::Whole(ledger) => {
+            format!("sound: {units}, by the state and by {} orders in history", ledger.orders.values().sum::<u64>())
+        }
+        History::Missing => unsummed("history is not all here".to_owned()),
+        History::Ahead(index) => unsummed(format!("history reaches on to index {index}, and the log does not")),
     }
 }
