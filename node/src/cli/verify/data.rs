@@ -1,7 +1,8 @@
 //! A stopped node's directory, replayed.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use holdfast_inventory::NodeId;
 use holdfast_raft::{History, Replay, ReplayError, SkuLedger, replay};
@@ -14,12 +15,14 @@ use crate::server::ServeError;
 /// Replays a copy of a stopped node's directory: every entry passes the state's own assertions and joins the digest chain. The
 /// directory itself is only read.
 pub(super) fn verify(data: &Path) -> Result<Report, Failure> {
-    // A damaged database may make its engine panic, on threads of its own too: that is damage, told in a sentence.
-    std::panic::set_hook(Box::new(|_| {}));
+    let panicked = keep_first_panic(|| true);
     let room = tempfile::tempdir()?;
     let copy = room.path().join("copy");
     let of_the_original = |error: ServeError| {
-        let names = |text: String| text.replace(&copy.display().to_string(), &data.display().to_string());
+        let names = |text: String| {
+            let text = text.replace(&copy.display().to_string(), &data.display().to_string());
+            panicked.get().map_or_else(|| text.clone(), |panic| format!("{text} ({panic})"))
+        };
         Failure::Serve(match error {
             ServeError::Disk(text) => ServeError::Disk(names(text)),
             ServeError::DataDirectory(text) => ServeError::DataDirectory(names(text)),
@@ -30,6 +33,25 @@ pub(super) fn verify(data: &Path) -> Result<Report, Failure> {
     let damaged = |_| Err(ServeError::Disk(format!("{} is damaged: its database does not read back", data.display())));
     let (node, replay) = checked.unwrap_or_else(damaged).map_err(of_the_original)?;
     Ok(report(node, &replay))
+}
+
+/// Keeps the text and the place of the first panic that is of interest, instead of printing each. A damaged database may make its
+/// engine panic, on threads of its own too: that is damage, told in a sentence.
+fn keep_first_panic(is_of_interest: impl Fn() -> bool + Send + Sync + 'static) -> Arc<OnceLock<String>> {
+    let first = Arc::new(OnceLock::new());
+    let kept = Arc::clone(&first);
+    std::panic::set_hook(Box::new(move |panic| {
+        if is_of_interest() {
+            kept.get_or_init(|| in_words(panic));
+        }
+    }));
+    first
+}
+
+/// A panic in one line.
+fn in_words(panic: &PanicHookInfo<'_>) -> String {
+    let text = panic.payload_as_str().unwrap_or("no text").split_whitespace().collect::<Vec<_>>().join(" ");
+    panic.location().map_or_else(|| format!("panic: {text}"), |place| format!("panic at {place}: {text}"))
 }
 
 fn replay_copy(data: &Path, copy: &Path) -> Result<(Option<NodeId>, Replay), ServeError> {
@@ -99,5 +121,23 @@ fn result(replay: &Replay) -> String {
         }
         History::Missing => unsummed("history is not all here".to_owned()),
         History::Ahead(index) => unsummed(format!("history reaches on to index {index}, and the log does not")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_panic_is_kept_with_its_place() {
+        let before = std::panic::take_hook();
+        let here = std::thread::current().id();
+        let first = keep_first_panic(move || std::thread::current().id() == here);
+        for text in ["the page\nis torn", "another"] {
+            assert!(catch_unwind(|| panic!("{text}")).is_err());
+        }
+        std::panic::set_hook(before);
+        let told = first.get().unwrap();
+        assert!(told.starts_with("panic at ") && told.contains("data.rs:") && told.ends_with(": the page is torn"), "{told}");
     }
 }
