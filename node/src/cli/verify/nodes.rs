@@ -25,7 +25,7 @@ pub(super) async fn verify(urls: &[String]) -> Result<Report, Failure> {
     let mut heard = Heard::of(&nodes).await?;
     heard.compare_states(&nodes).await?;
     heard.compare_orders(&nodes).await?;
-    heard.report(&nodes)
+    heard.report(&nodes.iter().map(|node| node.id).collect::<Vec<_>>())
 }
 
 struct Node {
@@ -60,13 +60,17 @@ impl Node {
         Err(Failure::Failed(format!("node {}: at index {index} the units of {name} do not add up: {terms}", self.id)))
     }
 
-    /// Its newest orders, counted, if its log stood still meanwhile; the index they are of.
-    async fn orders(&self) -> Result<Option<(u64, Orders)>, Failure> {
+    /// Its newest orders, counted, with the index they are of, if its log stood still meanwhile.
+    async fn orders(&self) -> Result<Listed, Failure> {
         let before = self.index().await?;
         let mut orders = Orders::default();
         let mut page = OrderQuery { limit: Some(MAX_PAGE), ..OrderQuery::default() };
         loop {
-            let told = self.client.orders(&page).await?;
+            let told = match self.client.orders(&page).await {
+                // It answered for its state: what it lacks is the history, which it may still be fetching.
+                Err(ClientError::Unavailable { .. }) => return Ok(Listed::NotYet),
+                told => told?,
+            };
             for order in &told.orders {
                 orders.count(&order.id, order.status.word());
             }
@@ -75,7 +79,7 @@ impl Node {
                 break;
             }
         }
-        Ok((self.index().await? == before).then_some((before, orders)))
+        Ok(if self.index().await? == before { Listed::At(before, orders) } else { Listed::Moved })
     }
 }
 
@@ -100,6 +104,8 @@ struct Heard {
     digests: Witness<String>,
     skus: BTreeMap<String, Witness<Terms>>,
     orders: Witness<Orders>,
+    /// The latest node that could not list its orders.
+    without_orders: Option<u64>,
 }
 
 impl Heard {
@@ -107,7 +113,7 @@ impl Heard {
     async fn of(nodes: &[Node]) -> Result<Self, Failure> {
         let lists = try_join_all(nodes.iter().map(|node| sku::all(&node.client))).await?;
         let skus = lists.into_iter().flatten().map(|sku| (sku.sku, Witness::new(nodes.len()))).collect();
-        Ok(Self { digests: Witness::new(nodes.len()), skus, orders: Witness::new(nodes.len()) })
+        Ok(Self { digests: Witness::new(nodes.len()), skus, orders: Witness::new(nodes.len()), without_orders: None })
     }
 
     /// Asks until every node told its digest and each SKU's books at an equal index.
@@ -136,13 +142,15 @@ impl Heard {
     }
 
     /// Asks until every node listed its orders at an equal index; gives up without an error where selling goes on, since then
-    /// no node stands still for as long as a list takes.
+    /// no node stands still for as long as a list takes, and where a node can't list them yet.
     async fn compare_orders(&mut self, nodes: &[Node]) -> Result<(), Failure> {
         let deadline = Instant::now() + VERIFY_ORDERS_WITHIN;
         while self.orders.agreed().is_none() && Instant::now() < deadline {
             for (node, told) in nodes.iter().zip(try_join_all(nodes.iter().map(Node::orders)).await?) {
-                if let Some((index, orders)) = told {
-                    self.orders.hear(node.id, index, orders);
+                match told {
+                    Listed::At(index, orders) => self.orders.hear(node.id, index, orders),
+                    Listed::NotYet => self.without_orders = Some(node.id),
+                    Listed::Moved => {}
                 }
             }
             self.ensure_equal()?;
@@ -158,14 +166,17 @@ impl Heard {
         found.map_or(Ok(()), |difference| Err(Failure::Failed(format!("{difference}; stop them and keep their data directories"))))
     }
 
-    fn report(&self, nodes: &[Node]) -> Result<Report, Failure> {
+    fn report(&self, ids: &[u64]) -> Result<Report, Failure> {
         let (index, digest) = self.digests.agreed().ok_or_else(|| Failure::Failed("no digest was compared".to_owned()))?;
-        let ids: Vec<_> = nodes.iter().map(|node| node.id).collect();
         let orders = self.orders.agreed().map(|(_, orders)| orders);
         let skus: Vec<_> = self.skus.iter().filter_map(|(name, terms)| Some(terms.agreed()?.1.report(name, terms.agreed()?.0))).collect();
-        let units = format!("every unit of {} SKUs is accounted for on {}, which agree in digest and units", skus.len(), named(&ids));
+        let (checked, agreement) = match ids {
+            [_] => ("by its own books: there was no other to hold it against", "held against no other"),
+            _ => ("against each other, at equal log indices", "which agree in digest and units"),
+        };
+        let units = format!("every unit of {} SKUs is accounted for on {}, {agreement}", skus.len(), named(ids));
         Ok(Report {
-            checked: format!("{} against each other, at equal log indices", named(&ids)),
+            checked: format!("{} {checked}", named(ids)),
             first: None,
             index,
             entries: None,
@@ -173,13 +184,19 @@ impl Heard {
             digest: digest.clone(),
             orders: orders.map(|orders| by_status(&orders.counts)),
             result: match orders {
+                _ if ids.len() == 1 => format!("sound as far as it goes: {units}"),
                 Some(orders) if orders.total() >= u64::from(MAX_LISTED_ORDERS) => {
                     format!("sound: {units}, and in their newest {} orders", orders.total())
                 }
                 Some(orders) => format!("sound: {units}, and in all {} orders", orders.total()),
-                None => format!("sound as far as it goes: {units}; orders were not compared, since the log moved on meanwhile"),
+                None => {
+                    let why = self
+                        .without_orders
+                        .map_or_else(|| "the log moved on meanwhile".to_owned(), |node| format!("node {node} could not list its own yet"));
+                    format!("sound as far as it goes: {units}; orders were not compared, since {why}")
+                }
             },
-            nodes: ids,
+            nodes: ids.to_vec(),
             skus,
         })
     }
@@ -251,6 +268,16 @@ impl fmt::Display for Terms {
     }
 }
 
+/// What a node told of its orders.
+enum Listed {
+    /// These, at this index.
+    At(u64, Orders),
+    /// Its log moved on meanwhile.
+    Moved,
+    /// It can't list them: a node fetches the history that a snapshot jumped over from its peers.
+    NotYet,
+}
+
 /// Orders, newest first, counted and told apart.
 #[derive(Debug, Default, PartialEq)]
 struct Orders {
@@ -275,5 +302,65 @@ impl Orders {
 impl fmt::Display for Orders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (hash {:016x})", in_words(&by_status(&self.counts)), self.hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::http::StatusCode;
+    use axum::routing::get;
+    use axum::{Json, Router};
+    use holdfast_client::api::{ClusterStatus, Digest, Disk};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn heard(nodes: &[u64]) -> Heard {
+        let mut digests = Witness::new(nodes.len());
+        nodes.iter().for_each(|node| digests.hear(*node, 7, "d".to_owned()));
+        Heard { digests, skus: BTreeMap::new(), orders: Witness::new(nodes.len()), without_orders: None }
+    }
+
+    #[test]
+    fn one_node_is_not_said_to_agree() {
+        let mut one = heard(&[3]);
+        one.orders.hear(3, 7, Orders::default());
+        let report = one.report(&[3]).unwrap();
+        assert!(report.result.ends_with("accounted for on node 3, held against no other"), "{}", report.result);
+        assert!(report.checked.contains("no other") && !report.result.contains("agree"), "{}", report.checked);
+    }
+
+    #[test]
+    fn a_node_that_could_not_list_its_orders_is_named() {
+        let mut two = heard(&[1, 2]);
+        two.without_orders = Some(2);
+        let result = two.report(&[1, 2]).unwrap().result;
+        assert!(result.ends_with("orders were not compared, since node 2 could not list its own yet"), "{result}");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_can_not_list_its_orders_yet_does_not_end_the_check() {
+        let status = ClusterStatus {
+            cluster_id: "c".into(),
+            node: 2,
+            leader: Some(1),
+            term: 1,
+            applied: 7,
+            committed: 7,
+            members: Vec::new(),
+            digest: Digest { index: 7, value: "d".into() },
+            disk: Disk { used_bytes: 0, free_bytes: 0 },
+        };
+        let router = Router::new()
+            .route("/v1/cluster", get(async move || Json(status)))
+            .route("/v1/orders", get(async || StatusCode::SERVICE_UNAVAILABLE));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let config = ClientConfig { retry_for: Duration::from_millis(500), ..ClientConfig::default() }.and_admin([url.as_str()]);
+        let node = Node { id: 2, cluster: "c".into(), client: Client::new(config).unwrap() };
+        assert!(matches!(node.orders().await.unwrap(), Listed::NotYet));
     }
 }
