@@ -68,7 +68,7 @@ pub const DEV_STOCK: u64 = 10_000;
 pub const DEV_READY_PAUSE: Duration = Duration::from_millis(50);
 /// A node that answers no question about its readiness for this long is asked again.
 pub const DEV_READY_TIMEOUT: Duration = Duration::from_secs(2);
-/// `dev` says which nodes it still waits for, this often.
+/// `dev` says which nodes it still waits for, this often; one that serves so long and left no process id ends it.
 pub const DEV_PATIENCE: Duration = Duration::from_secs(10);
 /// A node that was told to stop has this long before it is killed.
 pub const DEV_STOP_TIMEOUT: Duration = Duration::from_secs(20);

@@ -20,7 +20,7 @@ use self::layout::Layout;
 use super::failure::Failure;
 use super::{output, stop};
 use crate::exit::Exit;
-use crate::limits::MAX_MEMBERS;
+use crate::limits::{DEV_PATIENCE, MAX_MEMBERS};
 
 /// Run a whole cluster on this machine, to try it out.
 #[derive(Debug, Args)]
@@ -86,7 +86,7 @@ fn could_not_start(ended: &Ended) -> Failure {
 /// Waits until every node serves and puts the demo SKU on sale.
 async fn open(layout: &Layout, started: Started) -> Result<(), Failure> {
     // Another cluster may serve at these addresses: only what this one's own processes answer counts.
-    ready::wait(&layout.config().members, |node| started.has_bound(layout, node)).await?;
+    ready::wait(&layout.config().members, DEV_PATIENCE, |node| started.has_bound(layout, node)).await?;
     let sku = demo::put_on_sale(&layout.config().members).await?;
     let members = &layout.config().members;
     let first = members.first().map_or("", |member| member.api.as_str());

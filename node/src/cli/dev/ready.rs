@@ -1,6 +1,8 @@
 //! Whether a node of a `dev` cluster serves.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
 use holdfast_inventory::NodeId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,23 +12,36 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::config::Member;
-use crate::limits::{DEV_PATIENCE, DEV_READY_PAUSE, DEV_READY_TIMEOUT};
+use crate::limits::{DEV_READY_PAUSE, DEV_READY_TIMEOUT};
 
-/// Waits until every member answers 200 to `/readyz` at an address that it `has_bound`, and says now and then for whom it waits.
-pub(super) async fn wait(members: &[Member], has_bound: impl Fn(NodeId) -> bool) -> Result<(), Failure> {
+/// Waits until every member answers 200 to `/readyz` at an address that it `has_bound`, and says after each `patience` for whom it
+/// waits. Fails if an address answers for as long and is still not known to be bound.
+pub(super) async fn wait(members: &[Member], patience: Duration, has_bound: impl Fn(NodeId) -> bool) -> Result<(), Failure> {
+    let mut unnamed: BTreeMap<NodeId, Instant> = BTreeMap::new();
     let mut waiting: Vec<&Member> = members.iter().collect();
     let mut told = Instant::now();
     loop {
         let mut still = Vec::new();
         for member in waiting {
-            if !(has_bound(member.id) && is_ready(&member.api).await) {
-                still.push(member);
+            // In this order: what answers after the process has bound its addresses is that process.
+            match (has_bound(member.id), is_ready(&member.api).await) {
+                (true, true) => continue,
+                (false, true) if unnamed.entry(member.id).or_insert_with(Instant::now).elapsed() >= patience => {
+                    let (node, api) = (member.id, &member.api);
+                    let told = format!("{api} answers, but the process id file of node {node} does not name its process: its log says why");
+                    return Err(Failure::Failed(told));
+                }
+                (false, true) => {}
+                (_, false) => {
+                    unnamed.remove(&member.id);
+                }
             }
+            still.push(member);
         }
         if still.is_empty() {
             return Ok(());
         }
-        if told.elapsed() >= DEV_PATIENCE {
+        if told.elapsed() >= patience {
             told = Instant::now();
             let names: Vec<_> = still.iter().map(|member| member.id.to_string()).collect();
             output::line(&format!("still waiting for node {}: its log says why", names.join(", ")))?;
@@ -73,5 +88,15 @@ mod tests {
         assert!(is_ready(&answering(StatusCode::OK).await).await);
         assert!(!is_ready(&answering(StatusCode::SERVICE_UNAVAILABLE).await).await);
         assert!(!is_ready("127.0.0.1:1").await);
+    }
+
+    #[tokio::test]
+    async fn a_node_that_serves_and_left_no_process_id_is_not_waited_for() {
+        let api = answering(StatusCode::OK).await;
+        let member = Member { id: NodeId(1), api, admin: String::new(), peer: String::new(), weight: 1 };
+        let patience = Duration::from_millis(100);
+        wait(std::slice::from_ref(&member), patience, |_| true).await.unwrap();
+        let failure = wait(&[member], patience, |_| false).await.unwrap_err();
+        assert!(failure.to_string().contains("process id file of node 1"), "{failure}");
     }
 }
