@@ -67,7 +67,11 @@ fn sale_refusal(view: &SkuView, time: ClusterTime) -> Option<Refusal> {
 }
 
 fn limit_refusal(view: &SkuView, line: Line, buyer: Option<BuyerHash>, records: &impl Records) -> Option<Refusal> {
-    let limit = view.per_buyer_limit?;
-    let bought = records.buyer_units(buyer?, line.sku);
+    let (limit, bought) = (view.per_buyer_limit?, records.buyer_units(buyer?, line.sku));
+    if bought.saturating_add(line.units) <= limit {
+        return None;
+    }
+    // The units are those of the state, which may be ahead of the shelf: so must the limit be that is told with them.
+    let limit = records.view(line.sku)?.per_buyer_limit?;
     (bought.saturating_add(line.units) > limit).then_some(Refusal::BuyerLimit { sku: line.sku, limit, bought })
 }

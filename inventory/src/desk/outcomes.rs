@@ -3,7 +3,7 @@
 use crate::desk::pending::Pending;
 use crate::desk::{Answer, Desk, Effect, Records};
 use crate::planted::{self, Planted};
-use crate::{Applied, BatchApplied, BatchOutcomes, BatchResult, CommandOutcome, Line, Moment, Outcome, Refusal, SkuId};
+use crate::{Applied, BatchApplied, BatchOutcomes, BatchResult, CommandOutcome, Line, LogIndex, Moment, Outcome, Refusal, SkuId, Stamp};
 
 impl<W> Desk<W> {
     /// An entry was applied here. Told for every entry, in order.
@@ -104,7 +104,7 @@ impl<W> Desk<W> {
             Outcome::Refused(Refusal::Refilling { sku }) if pending.waiter.is_some() && pending.may_draw() => {
                 pending.draws = true;
                 pending.waits_since.get_or_insert(now);
-                self.refused_for_units(now, pending, sku, records, out);
+                self.refused_for_units(now, pending, sku, (index, stamp), records, out);
                 return;
             }
             // Everything else is true at the entry that judged the request; a key is looked up all the same.
@@ -114,12 +114,20 @@ impl<W> Desk<W> {
     }
 
     /// Apply found the units in other slices. The key is looked up, then the request waits for a refill like a new one.
-    fn refused_for_units(&mut self, now: Moment, pending: Pending<W>, sku: SkuId, records: &impl Records, out: &mut Vec<Effect<W>>) {
+    fn refused_for_units(
+        &mut self,
+        now: Moment,
+        pending: Pending<W>,
+        sku: SkuId,
+        at: (LogIndex, Stamp),
+        records: &impl Records,
+        out: &mut Vec<Effect<W>>,
+    ) {
         let is_over = pending.deadline <= now || pending.waits_since.is_some_and(|since| now >= since.after(self.config.refill_wait));
-        let has_key_now = super::place::recorded(&pending, self.applied, records).is_some();
+        let has_key_now = super::place::recorded(&pending, records).is_some();
         let asks_for_sku = pending.lines().iter().any(|line: &Line| line.sku == sku);
         if is_over || has_key_now || !asks_for_sku {
-            return self.refuse(pending, Refusal::Refilling { sku }, self.applied, records, out);
+            return self.refuse(pending, Refusal::Refilling { sku }, at, records, out);
         }
         self.place_again(now, pending, records, out);
     }

@@ -148,7 +148,8 @@ impl<W> Desk<W> {
             }
             match self.judge(now, &pending, records) {
                 Placement::WaitForUnits(short) if self.has_waited_enough(now, &pending) => {
-                    self.refuse(pending, Refusal::Refilling { sku: short }, self.applied, records, out);
+                    let refusal = Refusal::Refilling { sku: short };
+                    self.refuse(pending, refusal, self.true_at(&refusal, records), records, out);
                 }
                 Placement::Refuse(refusal) => self.refuse(pending, refusal, self.true_at(&refusal, records), records, out),
                 placement => self.put(now, pending, placement, out),
@@ -182,7 +183,8 @@ impl<W> Desk<W> {
             Refusal::NotOpen { sku, .. }
             | Refusal::Closed { sku }
             | Refusal::InsufficientStock { sku, .. }
-            | Refusal::SoldOut { sku, .. } => self.shelves.get(sku).map(|shelf| shelf.read_at),
+            | Refusal::SoldOut { sku, .. }
+            | Refusal::Refilling { sku } => self.shelves.get(sku).map(|shelf| shelf.read_at),
             // The buyer's units are read when they are refused.
             Refusal::BuyerLimit { .. } => Some(records.applied()),
             _ => None,
@@ -200,13 +202,13 @@ impl<W> Desk<W> {
         records: &impl Records,
         out: &mut Vec<Effect<W>>,
     ) {
-        let answer = recorded(&pending, at, records).unwrap_or(Answer::Refused { refusal, index: at.0, stamp: at.1 });
+        let answer = recorded(&pending, records).unwrap_or(Answer::Refused { refusal, index: at.0, stamp: at.1 });
         self.finish(pending, answer, out);
     }
 
     /// The time of a request that was not proposed is over.
     pub(super) fn give_up(&mut self, pending: Pending<W>, records: &impl Records, out: &mut Vec<Effect<W>>) {
-        let answer = match recorded(&pending, self.applied, records) {
+        let answer = match recorded(&pending, records) {
             Some(answer) => answer,
             None if pending.waits_for_proof => Answer::Stale,
             None if self.leader.is_none() => Answer::NoLeader,
@@ -236,13 +238,15 @@ impl<W> Desk<W> {
 }
 
 /// What the state remembers of the request's key. Only orders make records.
-pub(super) fn recorded<W>(pending: &Pending<W>, at: (LogIndex, Stamp), records: &impl Records) -> Option<Answer> {
+pub(super) fn recorded<W>(pending: &Pending<W>, records: &impl Records) -> Option<Answer> {
     let Request::Order(_) = pending.ask.request else { return None };
     let record = records.find(pending.ask.key?)?;
     if Some(record.fingerprint) == pending.ask.fingerprint {
         return Some(Answer::Replayed { order: record.order });
     }
-    Some(Answer::Refused { refusal: Refusal::KeyReused, index: at.0, stamp: at.1 })
+    // Where the record was read: the Desk may not have been told of that entry yet.
+    let (index, stamp) = records.applied();
+    Some(Answer::Refused { refusal: Refusal::KeyReused, index, stamp })
 }
 
 /// The refusal that the numbers call for, if pool and slices together hold too few.

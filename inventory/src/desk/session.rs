@@ -100,7 +100,7 @@ impl<W> Desk<W> {
     fn abandon(&mut self, items: Vec<Pending<W>>, records: &impl Records, out: &mut Vec<Effect<W>>) {
         for pending in items {
             self.release_claims(&pending);
-            let answer = match super::place::recorded(&pending, self.applied, records) {
+            let answer = match super::place::recorded(&pending, records) {
                 Some(Answer::Replayed { order }) => Answer::Replayed { order },
                 _ => Answer::OutcomeUnknown,
             };

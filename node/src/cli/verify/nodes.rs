@@ -319,7 +319,9 @@ mod tests {
 
     fn heard(nodes: &[u64]) -> Heard {
         let mut digests = Witness::new(nodes.len());
-        nodes.iter().for_each(|node| digests.hear(*node, 7, "d".to_owned()));
+        for node in nodes {
+            digests.hear(*node, 7, "d".to_owned());
+        }
         Heard { digests, skus: BTreeMap::new(), orders: Witness::new(nodes.len()), without_orders: None }
     }
 
