@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cluster::Cluster;
-use crate::http::{Call, Connection};
+use crate::http::{self, Connection};
 use crate::ledger::{self, Entry};
-use crate::limits::{AGREED_WITHIN, CALL_WITHIN, CHECKS_AT_ONCE};
+use crate::limits::{AGREED_WITHIN, CHECKS_AT_ONCE};
 use crate::operator::{Audit, digest};
 use crate::report::{Bought, Fate, SaleReport};
 use crate::wait;
@@ -99,8 +99,8 @@ async fn each_is_found(api: SocketAddr, orders: &[&Bought]) -> Result<()> {
     let mut connection = Connection::to(api);
     for order in orders {
         let Fate::Acknowledged { id, .. } = &order.fate else { continue };
-        let answer = connection.send(&Call::get(format!("/v1/orders/{id}")), CALL_WITHIN).await?;
-        let entry = answer.expect(200).and_then(|body| Entry::read(&body)).with_context(|| format!("{api} does not tell {order:?}"))?;
+        let told = http::read(&mut connection, &format!("/v1/orders/{id}")).await;
+        let entry = told.and_then(|body| Entry::read(&body)).with_context(|| format!("{api} does not tell {order:?}"))?;
         ensure!(entry.id == *id && is_the_same(&entry, order), "{api} tells {entry:?} for {order:?}");
     }
     Ok(())

@@ -184,6 +184,11 @@ impl Cluster {
         Ok(left)
     }
 
+    /// Whether the process of node `id` is there; one that left by itself stays to be asked after.
+    pub fn is_running(&mut self, id: u64) -> Result<bool> {
+        Ok(self.running[index(id)].as_mut().map(Process::left).transpose()?.is_some_and(|left| left.is_none()))
+    }
+
     /// The process id of node `id`, if it runs.
     pub fn process_id(&self, id: u64) -> Option<u32> {
         self.running[index(id)].as_ref().map(Process::id)

@@ -1,7 +1,7 @@
 //! HTTP by hand: one keep-alive connection, one call at a time, a time limit on each.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use crate::limits::CALL_WITHIN;
+use crate::limits::{AGREED_WITHIN, CALL_WITHIN, POLL_EVERY};
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -137,6 +137,18 @@ impl Connection {
         };
         self.sender = Some(sender);
         Ok(answer)
+    }
+}
+
+/// `GET path` as JSON; asks again while the node says that it cannot tell yet, for at most [`AGREED_WITHIN`].
+pub async fn read(connection: &mut Connection, path: &str) -> Result<Value> {
+    let deadline = Instant::now() + AGREED_WITHIN;
+    loop {
+        let answer = connection.send(&Call::get(path), CALL_WITHIN).await?;
+        if answer.status != 503 || Instant::now() >= deadline {
+            return answer.expect(200);
+        }
+        tokio::time::sleep(POLL_EVERY).await;
     }
 }
 

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::http::{Call, Connection};
-use crate::limits::{CALL_WITHIN, LEDGER_PAGE};
+use crate::http::{self, Connection};
+use crate::limits::LEDGER_PAGE;
 
 /// An order as a node tells it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +55,7 @@ pub async fn read(admin: SocketAddr, sku: &str) -> Result<Vec<Entry>> {
     loop {
         let from = cursor.as_ref().map(|cursor| format!("&cursor={}", escaped(cursor))).unwrap_or_default();
         let path = format!("/v1/orders?sku={sku}&limit={LEDGER_PAGE}{from}");
-        let page = connection.send(&Call::get(path), CALL_WITHIN).await?.expect(200)?;
+        let page = http::read(&mut connection, &path).await?;
         let orders = page["orders"].as_array().context("a page without orders")?;
         entries.extend(orders.iter().map(Entry::read).collect::<Result<Vec<_>>>()?);
         match page["next"].as_str() {

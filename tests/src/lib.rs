@@ -36,6 +36,7 @@ pub mod command_line;
 pub mod console;
 pub mod dev;
 pub mod disk;
+pub mod failover;
 pub mod feed;
 pub mod http;
 pub mod ledger;

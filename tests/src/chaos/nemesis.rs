@@ -26,12 +26,10 @@ pub struct Nemesis {
 }
 
 /// When a fault was, from its making until every node served again; in microseconds of the recorder.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct When {
-    /// Which.
-    pub kind: FaultKind,
-    /// And which with it.
-    pub second: Option<FaultKind>,
+    /// Which, how, and which with it.
+    pub told: String,
     /// Whether it was the SIGKILL of a leader.
     pub killed_leader: bool,
     /// From.
@@ -78,19 +76,32 @@ impl Nemesis {
             let mut random = StdRng::seed_from_u64(self.random.random());
             let mut other = StdRng::seed_from_u64(self.random.random());
             let from_us = around.crowd.recorder.now_us();
-            let (made, made_second) = tokio::join!(one(kind, site, around, &mut random), async {
-                match second {
-                    Some(second) => Some(faults::make_around(second, around, &mut other).await),
-                    None => None,
+            let ((made, left), made_second) = tokio::join!(
+                async {
+                    let made = one(kind, site, around, &mut random).await;
+                    // Nodes come back when their fault is over; a burst may go on for as long as it is not answered.
+                    let left = site.left_unasked();
+                    (made, left.and_then(|left| site.start_down().map(|()| left)))
+                },
+                async {
+                    match second {
+                        Some(second) => Some(faults::make_around(second, around, &mut other).await),
+                        None => None,
+                    }
                 }
-            });
+            );
+            for (id, status) in left? {
+                tally.violations.push(format!("node {id} left by itself in {kind}: {status}"));
+            }
             let killed_leader = kind == FaultKind::F1 && matches!(&made, Ok(Made::Fired(proof)) if proof.starts_with("leader"));
+            let told = told(kind, &made);
             note(kind, made, tally);
             if let (Some(second), Some(made)) = (second, made_second) {
                 note(second, made, tally);
             }
             self.heal(site, around, kind, tally).await?;
-            self.made.push(When { kind, second, killed_leader, from_us, to_us: around.crowd.recorder.now_us() });
+            let told = second.iter().fold(told, |told, second| format!("{told}, with {second}"));
+            self.made.push(When { told, killed_leader, from_us, to_us: around.crowd.recorder.now_us() });
         }
         Ok(())
     }
@@ -120,6 +131,13 @@ impl Nemesis {
 
 async fn one(kind: FaultKind, site: &mut Site, around: &Surroundings, random: &mut StdRng) -> Result<Made> {
     if faults::is_around(kind) { faults::make_around(kind, around, random).await } else { faults::make(kind, site, random).await }
+}
+
+fn told(kind: FaultKind, made: &Result<Made>) -> String {
+    match made {
+        Ok(Made::Fired(proof)) => format!("{kind}: {proof}"),
+        Ok(Made::NotRun(_)) | Err(_) => kind.to_string(),
+    }
 }
 
 /// A fault that could not be made as it must be is a violation: a node did something else than it must.

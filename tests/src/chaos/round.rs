@@ -107,7 +107,7 @@ fn note_silences(book: &Book, nemesis: &mut Nemesis, tally: &mut Tally) {
     tally.lasted += Duration::from_micros(last - first);
     for when in nemesis.take_made() {
         let lasted = silence(&acknowledged, when.from_us, when.to_us);
-        tally.silent(lasted, &format!("{}{}", when.kind, when.second.map(|second| format!(" with {second}")).unwrap_or_default()));
+        tally.silent(lasted, &when.told);
         if when.killed_leader {
             tally.after_leader.push(lasted);
         }

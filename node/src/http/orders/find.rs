@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use holdfast_api::ProblemType;
 use holdfast_inventory::{LogIndex, Order, OrderRef, Stamp, Status};
 use holdfast_storage::{Missing, StoredOrder};
 
 use crate::http::App;
-use crate::http::port::{Port, Unavailable};
-use crate::http::problem::{self, Reply};
+use crate::http::port::Port;
+use crate::http::problem::Reply;
 
 /// An order as it is at `index`.
 pub(crate) struct Found {
@@ -88,5 +89,5 @@ pub(super) async fn blocking<T: Send + 'static>(read: impl FnOnce() -> std::io::
 
 /// This node does not know enough yet.
 pub(super) fn behind() -> Reply {
-    problem::of_unavailable(Unavailable::Stale)
+    Reply::new(ProblemType::Stale, "This node is still fetching orders that it missed; repeat the request, or ask another node.")
 }

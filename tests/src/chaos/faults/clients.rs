@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::chaos::crowd::Crowd;
 use crate::chaos::fault::Made;
 use crate::chaos::life;
+use crate::chaos::limits::ORDERS_PER_SECOND;
 
 const LASTING: Duration = Duration::from_secs(4);
 
@@ -46,11 +47,13 @@ pub(super) async fn race(crowd: &Arc<Crowd>, random: &mut StdRng) -> Result<Made
     Ok(if won > 0 { Made::fired(format!("{won} races won by {RACERS} buyers")) } else { Made::not_run("nobody won a race") })
 }
 
-/// Ten times as many buyers, as fast as they are answered.
+/// Ten times as many buyers, as fast as they are answered; fired if what they offered was twice the usual at least.
 pub(super) async fn burst(crowd: &Arc<Crowd>, random: &mut StdRng) -> Result<Made> {
     let number = u64::from(random.random::<u32>());
     crowd.set_unpaced(true);
     let asked = crowd.burst(number, LASTING).await;
     crowd.set_unpaced(false);
-    Ok(Made::fired(format!("{asked} more lives of orders in {LASTING:?}")))
+    let told = format!("{asked} more lives of orders in {LASTING:?}");
+    let usual = u64::from(ORDERS_PER_SECOND) * LASTING.as_secs();
+    Ok(if asked >= usual { Made::fired(told) } else { Made::not_run(format!("only {told}")) })
 }

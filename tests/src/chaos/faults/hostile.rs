@@ -17,7 +17,7 @@ use crate::http::{self, Call};
 const LASTING: Duration = Duration::from_secs(4);
 
 /// Connections that say nothing, and such as say one byte now and then.
-const IDLE: usize = 500;
+const IDLE: usize = 10_000;
 const DAWDLERS: usize = 50;
 const DAWDLE_EVERY: Duration = Duration::from_millis(200);
 

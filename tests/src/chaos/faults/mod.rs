@@ -87,7 +87,7 @@ pub async fn make(kind: FaultKind, site: &mut Site, random: &mut StdRng) -> Resu
         FaultKind::F18 => identity::exchange(site, random).await,
         FaultKind::F19 => clock::wrong(site, random).await,
         FaultKind::F20 => scarce::starve(site, random).await,
-        FaultKind::F23 => snapshot::lag(site, random).await,
+        FaultKind::F23 => snapshot::lag(site).await,
         _ => Ok(Made::not_run(never(kind).unwrap_or("it is no fault of nodes"))),
     }
 }

@@ -1,13 +1,13 @@
 //! F23: a node that was away for so long that it needs a snapshot, and is killed as it takes it.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use rand::RngExt;
-use rand::rngs::StdRng;
-use tokio::time::sleep;
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
 
+use super::damage::files;
 use crate::chaos::fault::Made;
 use crate::chaos::site::Site;
 use crate::http::{self, Call};
@@ -22,30 +22,55 @@ const MISSED_WITHIN: Duration = Duration::from_secs(40);
 /// Until it has taken the snapshot at last.
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 
-/// How long it is let alone before it is killed.
-const TAKING_MS: std::ops::Range<u64> = 20..400;
+/// Until it begins to take it.
+const BEGUN_WITHIN: Duration = Duration::from_secs(20);
+
+/// What the name of a snapshot that is being written ends with.
+const UNFINISHED: &str = "part";
+
+/// Between two looks: a snapshot of these shops is taken within milliseconds.
+const LOOK_EVERY: Duration = Duration::from_micros(100);
 
 /// What a node logs when it took one.
 const TAKEN: &str = "snapshot installed";
 
-/// A follower that misses much, comes back, is killed, and comes back.
-pub(super) async fn lag(site: &mut Site, random: &mut StdRng) -> Result<Made> {
+/// A follower that misses much, comes back, is killed as it takes a snapshot, and comes back.
+pub(super) async fn lag(site: &mut Site) -> Result<Made> {
     let id = site.cluster.follower().await?;
     let other = site.cluster.admin(if id == 1 { 2 } else { 1 });
     site.kill(id).await?;
-    let taken = count(site, id);
+    let (snapshots, log) = (site.cluster.data(id).join("snapshots"), site.cluster.log(id));
+    let taken = taken(&log);
     let missed = missed(other).await?;
-    site.cluster.spawn(id)?;
-    let life = Duration::from_millis(random.random_range(TAKING_MS));
-    sleep(life).await;
-    site.kill(id).await?;
-    site.cluster.spawn(id)?;
-    let log = site.cluster.log(id);
-    let took = wait::until("the snapshot", TAKEN_WITHIN, async || (count_in(&log) > taken).then_some(())).await;
-    if took.is_err() {
-        return Ok(Made::not_run(format!("node {id} missed {missed} entries and took no snapshot")));
+    for unfinished in files(&snapshots, UNFINISHED)? {
+        std::fs::remove_file(unfinished)?;
     }
-    Ok(Made::fired(format!("node {id} missed {missed} entries, was killed {life:.0?} after its start and took a snapshot")))
+    site.cluster.spawn(id)?;
+    let process = site.cluster.process_id(id).with_context(|| format!("node {id} is down"))?;
+    let begun = tokio::task::spawn_blocking(move || kill_when_begun(process, &snapshots)).await??;
+    site.end(id).await?;
+    let was_taking = begun && self::taken(&log) == taken;
+    site.cluster.spawn(id)?;
+    let took = wait::until("the snapshot", TAKEN_WITHIN, async || (self::taken(&log) > taken).then_some(())).await;
+    Ok(match (was_taking, took) {
+        (true, Ok(())) => Made::fired(format!("node {id} missed {missed} entries, was killed as it took a snapshot, and took one")),
+        (true, Err(_)) => anyhow::bail!("node {id} missed {missed} entries, was killed as it took a snapshot, and took none afterwards"),
+        (false, _) => Made::not_run(format!("node {id} missed {missed} entries and was not killed as it took a snapshot")),
+    })
+}
+
+/// Kills a process at the moment at which a snapshot is being written in `snapshots`; false if there was none.
+fn kill_when_begun(process: u32, snapshots: &Path) -> Result<bool> {
+    let until = Instant::now() + BEGUN_WITHIN;
+    while Instant::now() < until {
+        if !files(snapshots, UNFINISHED)?.is_empty() {
+            let process = Pid::from_raw(i32::try_from(process)?).context("no process id")?;
+            kill_process(process, Signal::KILL)?;
+            return Ok(true);
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    Ok(false)
 }
 
 /// Waits until much was applied at `admin`; how much.
@@ -61,10 +86,7 @@ async fn applied(admin: SocketAddr) -> Option<u64> {
     http::call(admin, &Call::get("/v1/cluster")).await.ok()?.json().ok()?["applied"].as_u64()
 }
 
-fn count(site: &Site, id: u64) -> usize {
-    count_in(&site.cluster.log(id))
-}
-
-fn count_in(log: &std::path::Path) -> usize {
+/// How often a node says that it took a snapshot.
+fn taken(log: &Path) -> usize {
     std::fs::read(log).map_or(0, |bytes| String::from_utf8_lossy(&bytes).matches(TAKEN).count())
 }
