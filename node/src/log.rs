@@ -8,11 +8,18 @@ use crate::config::{LogFormat, LogSection};
 /// Overrides `log.filter`, for one run.
 pub const FILTER_VARIABLE: &str = "HOLDFAST_LOG";
 
+/// The filter with [`NEEDLESS_LOGS`] turned down, but for sources that it names itself.
+fn without_needless(wanted: String) -> String {
+    NEEDLESS_LOGS
+        .iter()
+        .filter(|(source, _)| !wanted.contains(source))
+        .fold(wanted.clone(), |filter, (source, level)| format!("{filter},{source}={level}"))
+}
+
 /// Sends the logs of this process to standard error; a second call changes nothing.
 pub fn start(section: &LogSection) {
     let wanted = std::env::var(FILTER_VARIABLE).unwrap_or_else(|_| section.filter.clone());
-    let wanted = if wanted.contains(NEEDLESS_LOGS) { wanted } else { format!("{wanted},{NEEDLESS_LOGS}=off") };
-    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(without_needless(wanted)).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match section.format {
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
@@ -20,5 +27,19 @@ pub fn start(section: &LogSection) {
     };
     if started.is_err() {
         tracing::debug!("the logs were already started");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needless_sources_are_turned_down_unless_they_are_asked_for() {
+        let filter = without_needless("info,openraft::replication=debug".into());
+        assert!(filter.starts_with("info,openraft::replication=debug,"), "{filter}");
+        assert_eq!(filter.matches("openraft::replication=").count(), 1, "{filter}");
+        assert!(filter.contains("openraft::core::heartbeat=off"), "{filter}");
+        assert!(EnvFilter::try_new(&filter).is_ok(), "{filter}");
     }
 }

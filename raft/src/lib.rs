@@ -65,7 +65,10 @@ pub use observer::*;
 pub use replay::{History, Replay, ReplayError, replay};
 pub use status::*;
 
-/// A source of log lines that are better not written: at each stop the heartbeat workers outlive Raft's core by a moment, and call
-/// that an error. What else they have to say, that a peer does not answer, the peer network says too, and the end of the core
-/// unasked is told by [`RaftNode::fatal`].
-pub const NEEDLESS_LOGS: &str = "openraft::core::heartbeat";
+/// Sources of log lines that are better not written below `error`, or at all, with the level that is left of each.
+///
+/// At each stop the heartbeat workers outlive Raft's core by a moment, and call that an error; the end of the core unasked
+/// is told by [`RaftNode::fatal`]. The others tell every single failed attempt to reach a peer that is down, twenty times a second;
+/// the peer network tells it once in five seconds, and when the peer is back.
+pub const NEEDLESS_LOGS: [(&str, &str); 3] =
+    [("openraft::core::heartbeat", "off"), ("openraft::replication", "error"), ("openraft::engine::handler::replication_handler", "error")];

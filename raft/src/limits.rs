@@ -54,6 +54,12 @@ pub const SNAPSHOT_INSTALL_MS: u64 = 120_000;
 /// Connecting and the hello together.
 pub const CONNECT_MS: u64 = 2_000;
 
+/// Between two attempts to send entries to a peer that could not be reached.
+pub const REDIAL_MS: u64 = 50;
+
+/// Between two complaints about one peer.
+pub const COMPLAIN_EVERY_MS: u64 = 5_000;
+
 /// An append that is not answered for so long ends its stream; longer than a slow disk's sync.
 pub const APPEND_ANSWER_MS: u64 = 10_000;
 

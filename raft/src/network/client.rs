@@ -1,6 +1,7 @@
 //! The peer network as openraft wants it.
 
 use std::future::Future;
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use holdfast_storage::Snapshots;
@@ -8,7 +9,7 @@ use openraft::OptionalSend;
 use openraft::alias::SnapshotOf;
 use openraft::base::{BoxFuture, BoxStream};
 use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
-use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
+use openraft::network::{Backoff, RPCOption, RaftNetworkFactory, RaftNetworkV2};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendError, StreamAppendResult, TransferLeaderError,
     TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
@@ -20,6 +21,7 @@ use super::dial::Dialer;
 use super::snapshot::{self, SendError, Target};
 use crate::PeerNode;
 use crate::alarm::Alarm;
+use crate::limits;
 use crate::mirror::SnapshotMetaV1;
 use crate::snapshot::SnapshotFile;
 use crate::types::{TypeConfig, Vote};
@@ -121,10 +123,18 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
                 };
                 return Ok(Box::pin(futures_util::stream::iter(answer)) as BoxStream<'s, _>);
             }
+            // openraft waits out its backoff before it gives a request: who dials before asking for one dials without pause.
+            let Some(first) = input.next().await else {
+                return Ok(Box::pin(futures_util::stream::empty()) as BoxStream<'s, _>);
+            };
             let dialled = self.network.dialer.dial(self.to, &self.address, Purpose::Append).await;
             let (connection, _) = dialled.map_err(|error| append::unreachable(&error))?;
-            Ok(append::stream(connection, input))
+            Ok(append::stream(connection, futures_util::stream::iter([first]).chain(input)))
         })
+    }
+
+    fn backoff(&self) -> Option<Backoff> {
+        Some(Backoff::new(std::iter::repeat(Duration::from_millis(limits::REDIAL_MS))))
     }
 
     async fn vote(&mut self, request: VoteRequest<TypeConfig>, option: RPCOption) -> Rpc<VoteResponse<TypeConfig>> {

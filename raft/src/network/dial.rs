@@ -1,8 +1,9 @@
 //! Making a connection: TCP, then the hello.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
@@ -16,13 +17,20 @@ use crate::wire::{self, Connection, Gate, HandshakeError, Peer, Purpose, Refusal
 pub(crate) struct Dialer {
     gate: Arc<Gate>,
     addresses: Arc<BTreeMap<u64, String>>,
-    complained: Arc<Mutex<Option<Instant>>>,
+    troubles: Arc<Mutex<BTreeMap<u64, Trouble>>>,
+}
+
+/// A peer that could not be connected to, last time.
+#[derive(Debug)]
+struct Trouble {
+    since: Instant,
+    complained: Instant,
 }
 
 impl Dialer {
     /// `addresses` are the configured ones; they win over those in the log, which may be from before a move.
     pub(crate) fn new(gate: Arc<Gate>, addresses: BTreeMap<u64, String>) -> Self {
-        Self { gate, addresses: Arc::new(addresses), complained: Arc::default() }
+        Self { gate, addresses: Arc::new(addresses), troubles: Arc::default() }
     }
 
     /// A connection to `to` that both sides have accepted, within [`limits::CONNECT_MS`].
@@ -32,8 +40,9 @@ impl Dialer {
             Ok(result) => result,
             Err(_) => Err(WireError::Io(io::ErrorKind::TimedOut.into()).into()),
         };
-        if let Err(error) = &result {
-            self.complain(to, error);
+        match &result {
+            Ok(_) => self.praise(to),
+            Err(error) => self.complain(to, error),
         }
         result
     }
@@ -47,19 +56,40 @@ impl Dialer {
         Ok((connection, peer))
     }
 
-    /// A peer that is down is everyday; one that refuses needs an operator, who need not read it twenty times a second.
+    fn troubles(&self) -> MutexGuard<'_, BTreeMap<u64, Trouble>> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Told once in a while: dials go on twenty times a second.
     fn complain(&self, to: u64, error: &HandshakeError) {
-        let refusal = match error {
-            HandshakeError::Wire(_) | HandshakeError::Refused(Refusal::NotReady) | HandshakeError::Rejected(Refusal::NotReady) => {
-                tracing::debug!(peer = to, %error, "no connection");
-                return;
+        // A peer that is starting says so itself.
+        if matches!(error, HandshakeError::Refused(Refusal::NotReady) | HandshakeError::Rejected(Refusal::NotReady)) {
+            tracing::debug!(peer = to, %error, "no connection");
+            return;
+        }
+        let now = Instant::now();
+        let is_due = match self.troubles().entry(to) {
+            Entry::Vacant(place) => {
+                place.insert(Trouble { since: now, complained: now });
+                true
             }
-            _ => error,
+            Entry::Occupied(mut known) => {
+                let is_due = now - known.get().complained > Duration::from_millis(limits::COMPLAIN_EVERY_MS);
+                if is_due {
+                    known.get_mut().complained = now;
+                }
+                is_due
+            }
         };
-        let mut last = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_none_or(|at| at.elapsed() > Duration::from_secs(5)) {
-            *last = Some(Instant::now());
-            tracing::warn!(peer = to, error = %refusal, "peer connection refused");
+        // A peer that is down is everyday; one that refuses needs an operator.
+        if is_due {
+            tracing::warn!(peer = to, %error, "no connection to a peer");
+        }
+    }
+
+    fn praise(&self, to: u64) {
+        if let Some(trouble) = self.troubles().remove(&to) {
+            tracing::info!(peer = to, after_ms = trouble.since.elapsed().as_millis(), "a peer is connected again");
         }
     }
 }
