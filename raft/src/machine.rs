@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::{Stream, StreamExt};
 use holdfast_inventory::{Applied, Entry, Inventory, LogIndex, NodeId, codec};
-use holdfast_storage::{OrderLog, Snapshots};
+use holdfast_storage::{OrderLog, Snapshots, abort};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::watch;
@@ -82,6 +82,7 @@ impl Machine {
         let mut waiting = Vec::new();
         for item in chunk {
             let (entry, responder) = item?;
+            abort::point("apply");
             let applied = self.apply_entry(&entry)?;
             if let Some(responder) = responder {
                 let response = Response { index: applied.index, stamp: applied.stamp, outcome: applied.outcome.clone() };
@@ -90,6 +91,7 @@ impl Machine {
             batch.push(applied);
         }
         self.publish(batch)?;
+        abort::point("applied");
         for (responder, response) in waiting {
             responder.send(response);
         }

@@ -24,8 +24,10 @@
 //! | `engine`, `frame`, `queue` | sled; checked values; plumbing |
 //! | `syncer`, `poison`, `watchdog` | the last step of durability; what becomes of a store when it fails, or hangs |
 //! | `limits` | every bound by name |
+//! | `abort` | where a test may crash a node; nothing in a build of the product |
 //! | `fuzz` | what must hold of any bytes; in no build of the product |
 
+pub mod abort;
 mod backfill;
 mod background;
 mod copy;

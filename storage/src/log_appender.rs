@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use crate::abort;
 use crate::limits::LOG_SECTOR_BYTES;
 use crate::log_group::Group;
 use crate::log_recovery::{Position, made_mark};
@@ -64,8 +65,11 @@ impl<'a> Appender<'a> {
         let (segment, offset, group) = self.place(group)?;
         let sequence = self.sequence + 1;
         let (bytes, edits) = group.seal(segment.salt, sequence);
+        abort::point("log-write");
         segment.file.write_all_at(&bytes, offset)?;
+        abort::point("log-sync");
         self.core.syncer.sync(&segment.file)?;
+        abort::point("log-synced");
         self.sequence = sequence;
         self.seen.raise(sequence)?;
         let unused = {

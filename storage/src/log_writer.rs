@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use crate::abort;
 use crate::background::give_way;
 use crate::dir_lock::DirLock;
 use crate::limits::{LOG_BATCH_BYTES, LOG_QUEUE_BYTES, LOG_QUEUE_JOBS};
@@ -156,6 +157,7 @@ impl Writer<'_> {
             // The kernel may have lost what it was given: never try the sync again.
             self.core.poison.raise("the Raft log could not be written", error);
         }
+        abort::point("log-told");
         for done in self.waiting.drain(..) {
             done(result.as_ref().copied().map_err(copy_of));
         }
@@ -182,6 +184,7 @@ impl Writer<'_> {
                 Ok(())
             }
             Job::Vote { vote, done } => {
+                abort::point("vote");
                 self.waiting.push(done);
                 self.group.add_edit(Edit::Vote(vote));
                 Ok(())

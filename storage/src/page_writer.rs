@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use holdfast_inventory::{LogIndex, codec};
 
 use crate::Missing;
+use crate::abort;
 use crate::background::give_way;
 use crate::engine::{Batch, Engine};
 use crate::frame::{damaged, seal, unseal};
@@ -47,8 +48,10 @@ pub(crate) fn run_to_the_end(core: &OrderCore) {
 fn run(core: &OrderCore) -> io::Result<()> {
     while let Some((gathered, sync)) = gather(core) {
         let watched = core.watchdog.watch();
+        abort::point("pages-write");
         write(&core.engine, &gathered)?;
         if sync {
+            abort::point("pages-sync");
             core.engine.sync()?;
         }
         drop(watched);

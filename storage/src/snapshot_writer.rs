@@ -9,6 +9,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
+use crate::abort;
 use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES};
 use crate::{SnapshotInfo, Snapshots};
 
@@ -32,6 +33,7 @@ impl Part {
     /// Synced before it gets its name.
     fn publish(mut self) -> io::Result<SnapshotInfo> {
         self.file.flush()?;
+        abort::point("snapshot-sync");
         self.file.get_ref().sync_all()?;
         self.snapshots.publish(&self.path)
     }

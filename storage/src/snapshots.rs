@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use crate::abort;
 use crate::durable_file::sync_dir;
 use crate::limits::SNAPSHOTS_KEPT;
 use crate::snapshot_reader::verify;
@@ -110,7 +111,9 @@ impl Snapshots {
         let mut info = verify(part)?;
         info.path = self.inner.dir.join(format!("{}-{}.{SUFFIX}", info.index, info.term));
         let mut state = self.state();
+        abort::point("snapshot-rename");
         std::fs::rename(part, &info.path)?;
+        abort::point("snapshot-named");
         sync_dir(&self.inner.dir)?;
         state.good.retain(|other| other.path != info.path);
         state.good.push(info.clone());

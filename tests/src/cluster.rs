@@ -16,6 +16,9 @@ use crate::process::{Process, Signal, tail};
 use crate::turn::Turn;
 use crate::wait;
 
+/// Names the file that a node built with `abort-points` obeys.
+pub const ABORT_FILE: &str = "HOLDFAST_TEST_ABORT_FILE";
+
 /// How a node is started, other than usually.
 #[derive(Clone, Debug, Default)]
 pub struct Start {
@@ -87,6 +90,7 @@ impl Cluster {
         if self.options.disks_can_hang {
             command.env("HOLDFAST_TEST_DISK_HANGS", self.hang_file(id));
         }
+        command.env(ABORT_FILE, self.abort_file(id));
         let process = Process::start(command, &self.log(id))?;
         self.running[index(id)] = Some(process);
         Ok(())
@@ -105,6 +109,11 @@ impl Cluster {
         let mut command = Command::new(&self.options.program);
         command.arg("serve").arg("--config").arg(self.config_of(id)).args(["--node", &id.to_string()]).arg("--data").arg(self.data(id));
         command
+    }
+
+    /// What is written there says at which point node `id` crashes, if it was built with such points.
+    pub fn abort_file(&self, id: u64) -> PathBuf {
+        self.dir.path().join(format!("abort-{id}"))
     }
 
     /// Waits until node `id` says that it can serve an order; fails at once if it leaves instead.

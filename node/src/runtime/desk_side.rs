@@ -7,6 +7,7 @@ use bytes::Bytes;
 use holdfast_inventory::desk::{Ask, Desk, Effect};
 use holdfast_inventory::{Applied, BatchResult, CommandOutcome, LogIndex, Moment, Stamp};
 use holdfast_raft::Observer;
+use holdfast_storage::abort;
 use tokio::sync::mpsc;
 
 use super::message::{self, Message, Reply};
@@ -166,6 +167,7 @@ impl Observer for Runtime {
         let Some(last) = batch.last() else { return };
         let (index, stamp): (LogIndex, Stamp) = (last.index, last.stamp);
         self.clock.saw(stamp);
+        abort::point("answer");
         for applied in &batch {
             self.observe(applied);
         }

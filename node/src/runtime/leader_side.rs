@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use holdfast_inventory::reconcile::Action;
 use holdfast_inventory::{Applied, Command, LogIndex, Millis, Moment, NodeId, SkuId, Stamp, codec};
 use holdfast_raft::{RaftNode, StampSource};
+use holdfast_storage::abort;
 use tokio::time::{Instant, timeout};
 
 use super::message::{NodeReport, Reply, ReportReply};
@@ -163,7 +164,10 @@ impl Runtime {
         let mut proposals = Vec::new();
         for action in actions {
             match action {
-                Action::Propose(command) => proposals.push(raft.propose(codec::encode(&command).into())),
+                Action::Propose(command) => {
+                    abort::point(point_before(&command));
+                    proposals.push(raft.propose(codec::encode(&command).into()));
+                }
                 Action::CollectReturn { node, sku, units } if node == self.config.node => {
                     self.with_desk(|desk, records, now, out| desk.give_back(now, sku, units, records, out));
                 }
@@ -197,5 +201,15 @@ impl Runtime {
             _ => {}
         }
         steered
+    }
+}
+
+/// Where a test may crash a leader that is about to propose.
+fn point_before(command: &Command<'_>) -> &'static str {
+    match command {
+        Command::Grant(_) => "grant",
+        Command::CloseSession { .. } => "reclaim",
+        Command::Tick => "expire",
+        _ => "propose",
     }
 }

@@ -27,6 +27,13 @@ struct Args {
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|first| first == "serve") {
+        #[cfg(feature = "abort-points")]
+        if let Some(file) = std::env::var_os(holdfast_tests::cluster::ABORT_FILE)
+            && let Err(error) = holdfast_storage::abort::obey(file.into())
+        {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
         return holdfast_node::cli::main();
     }
     match chaos(Args::parse()) {

@@ -1,21 +1,35 @@
-//! F1 and F3: processes that are gone at once.
+//! F1, F2 and F3: processes that are gone at once.
 
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use holdfast_storage::abort::POINTS;
 use rand::RngExt;
 use rand::rngs::StdRng;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::chaos::fault::Made;
 use crate::chaos::limits::AWAY_MS;
 use crate::chaos::site::Site;
+use crate::limits::POLL_EVERY;
 
 /// Starts that are cut short, in a row.
 const SHORT_LIVES: usize = 3;
 
 /// How long each of them lasts.
 const SHORT_LIFE_MS: std::ops::RangeInclusive<u64> = 0..=60;
+
+/// Points that are passed many times a second.
+const OFTEN_PASSED: [&str; 7] = ["log-write", "log-sync", "log-synced", "log-told", "apply", "applied", "answer"];
+
+/// Until a node comes to the point at which it is to crash.
+const PASSED_WITHIN: Duration = Duration::from_secs(20);
+
+/// Until a node has seen that it is not to crash any more.
+const DISARMED_WITHIN: Duration = Duration::from_millis(100);
+
+const SIGABRT: i32 = 6;
 
 /// SIGKILL of one, the leader, two or all.
 pub(super) async fn kill(site: &mut Site, random: &mut StdRng) -> Result<Made> {
@@ -36,6 +50,53 @@ pub(super) async fn kill(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     let away = Duration::from_millis(random.random_range(AWAY_MS));
     sleep(away).await;
     Ok(Made::fired(format!("{who} gone for {away:.1?}")))
+}
+
+/// A crash at a named point of the code, some passings after it was asked for: of one node, or, where only a leader passes, of
+/// whichever does.
+pub(super) async fn at_a_point(site: &mut Site, random: &mut StdRng) -> Result<Made> {
+    let point = POINTS[random.random_range(0..POINTS.len())];
+    let (leader, leads) = site.leader_or_any(random).await;
+    let one = site.any(random);
+    let mut armed = match point {
+        "vote" | "grant" | "reclaim" | "expire" => site.ids(),
+        _ => vec![one],
+    };
+    // Votes are cast, and sessions closed, when a node is gone.
+    match point {
+        "vote" if leads => site.kill(leader).await?,
+        "reclaim" if one != leader => site.kill(one).await?,
+        _ => {}
+    }
+    armed.retain(|id| site.cluster.up().contains(id));
+    let passings = if OFTEN_PASSED.contains(&point) { random.random_range(0..50) } else { 0 };
+    for &id in &armed {
+        std::fs::write(site.cluster.abort_file(id), format!("{point} {passings}"))?;
+    }
+    let mut gone = None;
+    let until = Instant::now() + PASSED_WITHIN;
+    while gone.is_none() && Instant::now() < until {
+        for &id in &armed {
+            if !site.cluster.is_running(id)? {
+                gone = gone.or(Some(id));
+            }
+        }
+        sleep(POLL_EVERY).await;
+    }
+    for &id in &armed {
+        std::fs::remove_file(site.cluster.abort_file(id))?;
+    }
+    // Another one may have got there too before it was told otherwise.
+    sleep(DISARMED_WITHIN).await;
+    for &id in &armed {
+        if let Some(status) = site.cluster.has_left(id)? {
+            ensure!(status.signal() == Some(SIGABRT), "node {id} left with {status} instead of crashing at {point}");
+        }
+    }
+    Ok(match gone {
+        Some(id) => Made::fired(format!("node {id} crashed at {point} after {passings} passings")),
+        None => Made::not_run(format!("no node came to {point} {passings} times within {PASSED_WITHIN:?}")),
+    })
 }
 
 /// SIGKILL, and again while it recovers.

@@ -43,7 +43,7 @@ pub struct Surroundings {
 /// Why this build can never make a fault; none if it can.
 pub fn never(kind: FaultKind) -> Option<&'static str> {
     match kind {
-        FaultKind::F2 => Some("this build has no abort points"),
+        FaultKind::F2 if !cfg!(feature = "abort-points") => Some("this build has no abort points (feature abort-points)"),
         FaultKind::F21 => Some("this version cannot change its members"),
         FaultKind::F22 => Some("this version has no call that hands leadership on"),
         _ => None,
@@ -76,6 +76,7 @@ pub fn needs_fair_links(kind: FaultKind) -> bool {
 pub async fn make(kind: FaultKind, site: &mut Site, random: &mut StdRng) -> Result<Made> {
     match kind {
         FaultKind::F1 => crash::kill(site, random).await,
+        FaultKind::F2 => crash::at_a_point(site, random).await,
         FaultKind::F3 => crash::kill_in_recovery(site, random).await,
         FaultKind::F4 => pause::leader(site, random).await,
         FaultKind::F5 => pause::any(site, random).await,
