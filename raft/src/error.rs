@@ -1,6 +1,6 @@
 //! What can go wrong, an enum per operation.
 
-use holdfast_inventory::NodeId;
+use holdfast_inventory::{LogIndex, NodeId};
 use holdfast_storage::OpenError;
 use thiserror::Error;
 
@@ -30,6 +30,18 @@ pub enum StartError {
     /// The data directory is damaged or not readable.
     #[error(transparent)]
     Storage(OpenError),
+    /// The newest snapshot is damaged or gone, and the log no longer goes back to the one before it.
+    #[error(
+        "no snapshot here goes on to entry {}, where the log begins: copy the newest *.snap of the snapshots/ directory of a node \
+         that runs into {dir}, and start again",
+        .log_begins_after.0 + 1
+    )]
+    SnapshotLost {
+        /// The last entry that the log has let go.
+        log_begins_after: LogIndex,
+        /// Where snapshots are.
+        dir: String,
+    },
     /// Consensus did not start.
     #[error("consensus did not start: {0}")]
     Raft(String),
@@ -41,7 +53,7 @@ impl StartError {
         match self {
             StartError::EmptyDirectory | StartError::OtherCluster(_) | StartError::Refused { .. } | StartError::Config(_) => true,
             StartError::Storage(error) => error.refused(),
-            StartError::Raft(_) => false,
+            StartError::SnapshotLost { .. } | StartError::Raft(_) => false,
         }
     }
 }

@@ -128,12 +128,25 @@ async fn open(data: &DataDir, node: NodeId) -> Result<(Identity, Stores), StartE
     let opening = tokio::task::spawn_blocking(move || -> Result<_, StartError> {
         let identity = data.start(node)?;
         let stores = Stores { log: data.log()?, orders: data.orders()?, snapshots: data.snapshots()? };
+        stores.refuse_gap(&data)?;
         Ok((identity, stores))
     });
     opening.await.map_err(|error| StartError::Raft(error.to_string()))?
 }
 
 impl Stores {
+    /// The state is made of a snapshot and of the entries after it. Entries that this node may be one of a majority to have are
+    /// never given up to close a gap.
+    fn refuse_gap(&self, data: &DataDir) -> Result<(), StartError> {
+        // The log counts from 0, snapshots from 1.
+        let log_begins_after = LogIndex(self.log.bounds().purged.map_or(0, |(purged, _)| purged + 1));
+        let reached = LogIndex(self.snapshots.newest().map_or(0, |snapshot| snapshot.index));
+        if reached >= log_begins_after {
+            return Ok(());
+        }
+        Err(StartError::SnapshotLost { log_begins_after, dir: data.path().join("snapshots").display().to_string() })
+    }
+
     fn alarm_on_fault(&self, alarm: &Alarm) {
         let (log, orders) = (alarm.clone(), alarm.clone());
         self.log.on_poison(Box::new(move |reason| log.fault(format!("Raft log: {reason}"))));

@@ -2,12 +2,13 @@
 
 mod harness;
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use harness::{CALM, Cluster, DEADLINE, eventually, sku};
 use holdfast_inventory::{AdjustStock, Command, LogIndex, Mode, NodeId, SkuId, codec};
-use holdfast_raft::{CallError, ProposeError, RaftRole, SnapshotPolicy, Timing};
+use holdfast_raft::{CallError, ProposeError, RaftRole, SnapshotPolicy, StartError, Timing};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_elect_one_leader_and_apply_the_same() {
@@ -156,6 +157,44 @@ async fn a_follower_that_lags_behind_the_log_gets_a_snapshot() {
     cluster.stop(NodeId(3)).await;
     cluster.try_start(NodeId(3), false).await.unwrap();
     cluster.everyone_has(last).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_snapshot_is_damaged_goes_on_with_that_of_another() {
+    let mut cluster = Cluster::new(3);
+    cluster.snapshots = SnapshotPolicy { every_entries: 20, keep_entries: 1, lag_entries: 40, ..SnapshotPolicy::default() };
+    cluster.timing = CALM;
+    cluster.start_all(true).await;
+    cluster.founded().await;
+    let mut last = LogIndex(0);
+    for n in 0..70 {
+        last = cluster.create_sku(&format!("sku-{n}")).await;
+    }
+    eventually("a purged log", || (cluster.node(3).status().purged > LogIndex(60)).then_some(())).await;
+    cluster.stop(NodeId(3)).await;
+    let snapshots = |cluster: &Cluster, id| cluster.dirs[&NodeId(id)].path().join("snapshots");
+    let newest = newest_snapshot(&snapshots(&cluster, 3));
+    let mut bytes = std::fs::read(&newest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&newest, bytes).unwrap();
+
+    let Err(refused) = cluster.try_start(NodeId(3), false).await else { panic!("it started without its state") };
+    assert!(matches!(refused, StartError::SnapshotLost { .. }) && !refused.refused(), "{refused}");
+
+    let other = newest_snapshot(&snapshots(&cluster, 1));
+    std::fs::copy(&other, snapshots(&cluster, 3).join(other.file_name().unwrap())).unwrap();
+    cluster.try_start(NodeId(3), false).await.unwrap();
+    cluster.everyone_has(last).await;
+    let digest = |id| cluster.node(id).inventory().read().unwrap().digest();
+    assert_eq!(digest(3), digest(1));
+}
+
+fn newest_snapshot(dir: &Path) -> PathBuf {
+    let files =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "snap"));
+    let index = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().split('-').next().unwrap().parse::<u64>().unwrap();
+    files.max_by_key(index).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

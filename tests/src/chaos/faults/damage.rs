@@ -26,7 +26,7 @@ pub(super) async fn damage(site: &mut Site, random: &mut StdRng) -> Result<Made>
     site.kill(id).await?;
     let (data, intact, damaged) = (site.cluster.data(id), site.note("intact"), site.note("damaged"));
     copy_dir(&data, &intact)?;
-    let snapshot = files(&data.join("snapshots"), "snap")?.pop().filter(|_| random.random_range(0..4) == 0);
+    let snapshot = newest_snapshot(&data)?.filter(|_| random.random_range(0..4) == 0);
     let told = match &snapshot {
         Some(snapshot) => flip_anywhere(snapshot, random)?,
         None => hurt(&data, random)?,
@@ -112,6 +112,12 @@ fn flip(file: &Path, mut bytes: Vec<u8>, at: usize, random: &mut StdRng) -> Resu
 
 fn name(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The snapshot with the highest index, which its name begins with.
+fn newest_snapshot(data: &Path) -> Result<Option<PathBuf>> {
+    let index = |path: &PathBuf| path.file_stem()?.to_str()?.split('-').next()?.parse::<u64>().ok();
+    Ok(files(&data.join("snapshots"), "snap")?.into_iter().max_by_key(index))
 }
 
 /// The files of a kind, by name.
