@@ -167,7 +167,7 @@ async fn a_node_whose_snapshot_is_damaged_goes_on_with_that_of_another() {
     cluster.start_all(true).await;
     cluster.founded().await;
     let mut last = LogIndex(0);
-    for n in 0..70 {
+    for n in 0..100 {
         last = cluster.create_sku(&format!("sku-{n}")).await;
     }
     eventually("a purged log", || (cluster.node(3).status().purged > LogIndex(60)).then_some(())).await;

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use super::links::Links;
 use crate::cluster::{Cluster, Start};
@@ -113,6 +114,14 @@ impl Site {
     pub fn disk(&self, id: u64) -> Result<&PowerCutDisk> {
         let at = usize::try_from(id)? - 1;
         self.disks.get(at).context("the nodes of this round have no disks of their own")
+    }
+
+    /// Makes durable what a test itself did to a node's files: a power cut that comes later must find what the node had.
+    pub async fn sync_data(&self, id: u64) -> Result<()> {
+        let data = self.cluster.data(id);
+        let synced = Command::new("sync").arg("-f").arg(&data).status().await?;
+        ensure!(synced.success(), "cannot sync the file system of {}", data.display());
+        Ok(())
     }
 
     /// A file beside the data, for what a fault writes down.

@@ -41,6 +41,7 @@ pub(super) async fn damage(site: &mut Site, random: &mut StdRng) -> Result<Made>
     let code = if snapshot.is_some() { site.cluster.left(id).await } else { site.cluster.refused(id).await };
     std::fs::remove_dir_all(&data)?;
     copy_dir(&intact, &data)?;
+    site.sync_data(id).await?;
     std::fs::remove_dir_all(&intact)?;
     let said = tail(&site.cluster.log(id), LOG_TAIL_LINES);
     code.and_then(|code| left_with(code, EXIT_DISK)).with_context(|| format!("node {id}, {told}:\n{said}"))?;

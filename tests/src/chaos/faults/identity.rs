@@ -34,6 +34,7 @@ pub(super) async fn exchange(site: &mut Site, random: &mut StdRng) -> Result<Mad
     let refused = if random.random() { site.cluster.refused_bootstrap(id).await } else { site.cluster.refused(id).await };
     std::fs::remove_dir_all(&data)?;
     std::fs::rename(&own, &data)?;
+    site.sync_data(id).await?;
     std::fs::remove_dir_all(&other)?;
     left_with(refused?, EXIT_DATA_DIRECTORY).with_context(|| format!("{told}:\n{}", tail(&site.cluster.log(id), LOG_TAIL_LINES)))?;
     Ok(Made::fired(format!("{told} of node {id}: refused with code {EXIT_DATA_DIRECTORY}")))
