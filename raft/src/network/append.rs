@@ -16,7 +16,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{Sink, Stream, StreamExt};
 use openraft::base::BoxStream;
 use openraft::errors::{RPCError, Unreachable};
@@ -100,7 +99,7 @@ where
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
         let mut connection = Pin::new(&mut self.connection);
         while let Some(input) = &mut self.input {
-            ready!(Sink::<Bytes>::poll_ready(connection.as_mut(), cx))?;
+            ready!(connection.as_mut().poll_ready(cx))?;
             match input.poll_next_unpin(cx) {
                 Poll::Ready(Some(request)) => {
                     if self.under_way.is_empty() {
@@ -118,11 +117,11 @@ where
         }
         match self.writing {
             Writing::Open => {
-                ready!(Sink::<Bytes>::poll_flush(connection, cx))?;
+                ready!(connection.poll_flush(cx))?;
                 Poll::Pending
             }
             Writing::Closing => {
-                ready!(Sink::<Bytes>::poll_close(connection, cx))?;
+                ready!(connection.poll_close(cx))?;
                 self.writing = Writing::Closed;
                 Poll::Ready(Ok(()))
             }

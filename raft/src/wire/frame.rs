@@ -1,4 +1,9 @@
-//! Frames: a length, then version, kind, checksum and an encoded body.
+//! Frames: a length and its checksum, then version, kind, checksum and an encoded body.
+//!
+//! The length has a checksum of its own: a reader that believed a wrong one would wait for bytes that never come, and take every
+//! frame after it for a part of the first.
+
+use std::io;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
@@ -7,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
+use tokio_util::codec::{Decoder, Encoder, Framed};
 
 use crate::limits;
 
@@ -17,15 +22,65 @@ const FRAME_VERSION: u8 = 1;
 /// Version, kind and checksum.
 const HEAD_BYTES: usize = 6;
 
+/// Length and its checksum, little-endian.
+const LENGTH_BYTES: usize = 8;
+
 /// A peer connection.
-pub(crate) type Connection = Framed<TcpStream, LengthDelimitedCodec>;
+pub(crate) type Connection = Framed<TcpStream, FrameCodec>;
+
+/// Cuts a stream of bytes into frames of at most so many bytes.
+#[derive(Debug)]
+pub(crate) struct FrameCodec {
+    max_bytes: usize,
+}
+
+impl FrameCodec {
+    fn length(&self, bytes: usize) -> io::Result<[u8; 4]> {
+        let length = u32::try_from(bytes).ok().filter(|_| bytes <= self.max_bytes);
+        Ok(length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a frame is over its limit"))?.to_le_bytes())
+    }
+}
+
+impl Encoder<Bytes> for FrameCodec {
+    type Error = io::Error;
+
+    fn encode(&mut self, frame: Bytes, to: &mut BytesMut) -> io::Result<()> {
+        let length = self.length(frame.len())?;
+        to.reserve(LENGTH_BYTES + frame.len());
+        to.put_slice(&length);
+        to.put_u32_le(crc32fast::hash(&length));
+        to.put_slice(&frame);
+        Ok(())
+    }
+}
+
+impl Decoder for FrameCodec {
+    type Item = BytesMut;
+    type Error = io::Error;
+
+    fn decode(&mut self, from: &mut BytesMut) -> io::Result<Option<BytesMut>> {
+        let Some((length, rest)) = from.split_first_chunk::<4>() else { return Ok(None) };
+        let Some(checksum) = rest.first_chunk::<4>() else { return Ok(None) };
+        if crc32fast::hash(length) != u32::from_le_bytes(*checksum) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the length of a frame fails its checksum"));
+        }
+        let bytes = u32::from_le_bytes(*length) as usize;
+        self.length(bytes)?;
+        if from.len() < LENGTH_BYTES + bytes {
+            from.reserve(LENGTH_BYTES + bytes - from.len());
+            return Ok(None);
+        }
+        from.advance(LENGTH_BYTES);
+        Ok(Some(from.split_to(bytes)))
+    }
+}
 
 /// Why a frame was not sent or read. The connection is of no further use.
 #[derive(Debug, Error)]
 pub(crate) enum WireError {
     /// The connection broke or the frame is over the limit.
     #[error("peer connection: {0}")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     /// The connection ended.
     #[error("the peer closed the connection")]
     Closed,
@@ -42,13 +97,12 @@ impl From<CodecError> for WireError {
 
 /// Frames on a fresh connection; nothing longer than a hello passes until [`raise_limit`].
 pub(crate) fn connection(stream: TcpStream) -> Connection {
-    let codec = LengthDelimitedCodec::builder().max_frame_length(limits::MAX_HELLO_BYTES).new_codec();
-    Framed::new(stream, codec)
+    Framed::new(stream, FrameCodec { max_bytes: limits::MAX_HELLO_BYTES })
 }
 
 /// Lets full-sized frames pass, once the peer has proved who it is.
 pub(crate) fn raise_limit(connection: &mut Connection) {
-    connection.codec_mut().set_max_frame_length(limits::MAX_FRAME_BYTES);
+    connection.codec_mut().max_bytes = limits::MAX_FRAME_BYTES;
     connection.set_backpressure_boundary(limits::WRITE_BUFFER_BYTES);
 }
 
@@ -112,6 +166,41 @@ pub(crate) async fn receive<M: Message>(connection: &mut Connection) -> Result<M
 mod tests {
     use super::*;
     use crate::wire::SnapshotDone;
+
+    fn codec() -> FrameCodec {
+        FrameCodec { max_bytes: 100 }
+    }
+
+    #[test]
+    fn frames_are_cut_where_they_were_put_together_however_they_arrive() {
+        let frames = [&b"one"[..], b"", &[7; 100]];
+        let mut bytes = BytesMut::new();
+        for frame in frames {
+            codec().encode(Bytes::copy_from_slice(frame), &mut bytes).unwrap();
+        }
+        let (mut arrived, mut read) = (BytesMut::new(), Vec::new());
+        for byte in &bytes {
+            arrived.put_u8(*byte);
+            read.extend(codec().decode(&mut arrived).unwrap());
+        }
+        assert_eq!(read, frames);
+        assert!(arrived.is_empty());
+    }
+
+    #[test]
+    fn a_wrong_length_is_noticed_before_anything_is_waited_for() {
+        let mut good = BytesMut::new();
+        codec().encode(Bytes::from_static(b"frame"), &mut good).unwrap();
+        for bit in 0..LENGTH_BYTES * 8 {
+            let mut bytes = good.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(codec().decode(&mut bytes).is_err(), "bit {bit}");
+        }
+        assert!(codec().encode(Bytes::from_static(&[7; 101]), &mut good).is_err());
+        let mut long = BytesMut::new();
+        FrameCodec { max_bytes: 101 }.encode(Bytes::from_static(&[7; 101]), &mut long).unwrap();
+        assert!(codec().decode(&mut long).is_err());
+    }
 
     #[test]
     fn a_flipped_bit_anywhere_is_noticed() {
