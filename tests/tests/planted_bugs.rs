@@ -20,6 +20,16 @@ fn named_for(bug: Planted) -> &'static [Invariant] {
         Planted::EvictKeysEarly => &[Invariant::KeysKept],
         Planted::KeepProvisional | Planted::StrandSlices => &[Invariant::NothingStranded],
         Planted::ConfirmPastDeadline => &[Invariant::LogTime],
+        Planted::SellWhatIsNotThere => &[Invariant::NoOversell],
+        Planted::AdmitBeyondSlice => &[Invariant::LocalBound],
+        Planted::ApplyTooLate => &[Invariant::NoPhantom],
+        Planted::IdOfTheEntryBefore => &[Invariant::IdsGrow],
+        Planted::CancelTwice => &[Invariant::OneLife],
+        Planted::TellIndexOfSession => &[Invariant::RealTime],
+        Planted::ReadDeadlinesLate => &[Invariant::SnapshotIsReplay],
+        Planted::QueueWithoutBound => &[Invariant::Bounded],
+        Planted::ForgetWaitersOfSession => &[Invariant::Live],
+        Planted::ReturnUnitTooMany => &[Invariant::NoPanic],
     }
 }
 
