@@ -24,6 +24,7 @@
 //! | `engine`, `frame`, `queue` | sled; checked values; plumbing |
 //! | `syncer`, `poison`, `watchdog` | the last step of durability; what becomes of a store when it fails, or hangs |
 //! | `limits` | every bound by name |
+//! | `planted` | bugs for tests of the tests; nothing of it without its feature |
 //! | `fuzz` | what must hold of any bytes; in no build of the product |
 
 mod backfill;
@@ -60,6 +61,7 @@ mod order_log;
 mod page_writer;
 mod pages;
 mod peers;
+pub mod planted;
 mod poison;
 mod queue;
 mod snapshot_reader;

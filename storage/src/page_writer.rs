@@ -19,6 +19,7 @@ use crate::limits::{ORDER_BATCH_BYTES, ORDER_GATHER_BYTES, ORDER_GATHER_MS};
 use crate::memtable::{Gathered, Memtable};
 use crate::order_keys::{MISSING_KEY, THROUGH_KEY};
 use crate::order_log::OrderCore;
+use crate::planted::{self, Planted};
 
 /// What the database says about itself; `InvalidData` if it is damaged.
 pub(crate) fn recover(engine: &Engine) -> io::Result<Memtable> {
@@ -48,7 +49,7 @@ fn run(core: &OrderCore) -> io::Result<()> {
     while let Some((gathered, sync)) = gather(core) {
         let watched = core.watchdog.watch();
         write(&core.engine, &gathered)?;
-        if sync {
+        if sync && !planted::is(Planted::OrdersDurableUnflushed) {
             core.engine.sync()?;
         }
         drop(watched);

@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES};
+use crate::planted::{self, Planted};
 use crate::{SnapshotInfo, Snapshots};
 
 pub(crate) const MAGIC: [u8; 4] = *b"HFSN";
@@ -32,7 +33,9 @@ impl Part {
     /// Synced before it gets its name.
     fn publish(mut self) -> io::Result<SnapshotInfo> {
         self.file.flush()?;
-        self.file.get_ref().sync_all()?;
+        if !planted::is(Planted::SnapshotNotSynced) {
+            self.file.get_ref().sync_all()?;
+        }
         self.snapshots.publish(&self.path)
     }
 }
