@@ -15,6 +15,7 @@ pub mod listen;
 pub mod log;
 pub mod metrics;
 pub mod pid_file;
+mod planted;
 pub mod runtime;
 pub mod server;
 mod wiring;

@@ -146,7 +146,9 @@ impl Inventory {
             Part::Orders(first, records) => self.orders.push_page(first, records),
             Part::Held(first, records) => self.held.push_page(first, records),
             Part::HoldsDue(bucket, entries) => self.hold_deadlines.push_chunk(bucket, entries),
-            Part::KeysDue(bucket, entries) if planted::is(Planted::ReadDeadlinesLate) => self.key_deadlines.push_chunk(bucket.saturating_add(1), entries),
+            Part::KeysDue(bucket, entries) if planted::is(Planted::ReadDeadlinesLate) => {
+                self.key_deadlines.push_chunk(bucket.saturating_add(1), entries)
+            }
             Part::KeysDue(bucket, entries) => self.key_deadlines.push_chunk(bucket, entries),
             Part::OrdersDue(bucket, entries) => self.order_deadlines.push_chunk(bucket, entries),
             Part::AdjustmentsDue(bucket, entries) => self.adjustment_deadlines.push_chunk(bucket, entries),
