@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod config;
 mod descriptors;
+mod disk_space;
 pub mod exit;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
