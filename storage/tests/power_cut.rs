@@ -79,7 +79,7 @@ fn child_that_makes_one_snapshot() {
     let dir = open(Path::new(&root));
     plant(&bug.to_string_lossy());
     let mut writer = dir.snapshots().unwrap().writer(SNAPSHOT, 1, b"").unwrap();
-    writer.chunk(&[7; 50_000]).unwrap();
+    writer.chunk(&vec![7; 50_000]).unwrap();
     writer.finish().unwrap();
     writeln!(std::io::stderr(), "acknowledged {SNAPSHOT}").unwrap();
     loop {

@@ -155,8 +155,10 @@ fn ledger_of(feed: &[(LogIndex, Stamp, Vec<Event>)], names: &mut Names) -> Ledge
                 EventKind::Accepted { order, status } => {
                     Change::Order(ledger.accept(accepted(order, *index, *stamp, *status, names)), word(*status))
                 }
-                // Holding an order longer is no event of the feed.
-                EventKind::Changed { status: Status::Held { .. }, .. } => continue,
+                // Holding an order longer is no event of the feed, and the others say nothing that the oracle asks for.
+                EventKind::Changed { status: Status::Held { .. }, .. }
+                | EventKind::BackInStock { .. }
+                | EventKind::BuyerForgotten { .. } => continue,
                 EventKind::Changed { order, status, .. } => {
                     let Some(number) = ledger.number(order_name(*order, names)) else { continue };
                     Change::Order(number, word(*status))
@@ -168,7 +170,6 @@ fn ledger_of(feed: &[(LogIndex, Stamp, Vec<Event>)], names: &mut Names) -> Ledge
                     reference: reference.as_ref().map(|reference| names.number(reference)),
                 },
                 EventKind::SoldOut { sku } => Change::SoldOut(sku_name(*sku, names)),
-                EventKind::BackInStock { .. } | EventKind::BuyerForgotten { .. } => continue,
             };
             ledger.enter(Entry { place: (index.0, event.position), at_ms: stamp.0, change });
         }
