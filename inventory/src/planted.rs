@@ -1,7 +1,8 @@
 //! Bugs that tests plant, one at a time, to show that they are caught.
 //!
 //! Without the feature `planted-bugs` every question here is answered "no" while compiling, and nothing of it is left in a
-//! build. Nothing in the core decides by itself which bug is planted: a test says so.
+//! build. Nothing in the core decides by itself which bug is planted: a test says so. The core works on its caller's thread, and so
+//! a bug of the core is planted on a thread; [`Plot`] is for crates with threads of their own.
 
 /// A bug, named for what it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,68 @@ pub enum Planted {
     ConfirmPastDeadline,
     /// A late confirm does not count towards its buyer's limit.
     LateConfirmUncounted,
+    /// An order that finds too few units is accepted, and takes those that are there.
+    SellWhatIsNotThere,
+    /// A Desk admits one unit more than it has.
+    AdmitBeyondSlice,
+    /// An order is judged after its `apply_before`.
+    ApplyTooLate,
+    /// An order's id has the index of the entry before its own.
+    IdOfTheEntryBefore,
+    /// A cancelled order can be cancelled again, and gives its units back again.
+    CancelTwice,
+    /// A Desk tells the index of its session as that of an outcome.
+    TellIndexOfSession,
+    /// Whoever reads a snapshot puts the deadlines of keys into the bucket after theirs.
+    ReadDeadlinesLate,
+    /// A Desk lets any number of requests wait.
+    QueueWithoutBound,
+    /// Requests that had not left yet are forgotten with the session.
+    ForgetWaitersOfSession,
+    /// With the units that come back comes one more.
+    ReturnUnitTooMany,
+}
+
+/// Which bug of a crate, named by a `T` of its own, is planted in the whole process.
+#[cfg(feature = "planted-bugs")]
+#[derive(Debug)]
+pub struct Plot<T>(std::sync::Mutex<Option<T>>);
+
+#[cfg(feature = "planted-bugs")]
+impl<T: Copy + PartialEq> Plot<T> {
+    /// With nothing planted.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self(std::sync::Mutex::new(None))
+    }
+
+    /// Plants a bug, or none.
+    pub fn plant(&self, bug: Option<T>) {
+        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = bug;
+    }
+
+    /// Whether this one is planted.
+    pub fn holds(&self, bug: T) -> bool {
+        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) == Some(bug)
+    }
+}
+
+/// Which of the bugs their tests do not catch. A test is a function that panics when it fails: here it must fail with its bug
+/// planted.
+///
+/// # Panics
+/// If one fails without: then it shows nothing.
+#[cfg(feature = "planted-bugs")]
+pub fn not_caught<B: Copy>(plant: impl Fn(Option<B>), tests: &[(B, fn())]) -> Vec<B> {
+    let is_caught = |(bug, test): &(B, fn())| {
+        plant(None);
+        test();
+        plant(Some(*bug));
+        let failed = std::panic::catch_unwind(test).is_err();
+        plant(None);
+        failed
+    };
+    tests.iter().filter(|test| !is_caught(test)).map(|(bug, _)| *bug).collect()
 }
 
 #[cfg(feature = "planted-bugs")]
@@ -57,7 +120,7 @@ mod switch {
 
     impl Planted {
         /// All of them.
-        pub const ALL: [Planted; 17] = [
+        pub const ALL: [Planted; 27] = [
             Planted::AcknowledgeBeforeCommit,
             Planted::SkipSessionCheck,
             Planted::ExpireByWallClock,
@@ -75,6 +138,16 @@ mod switch {
             Planted::StrandSlices,
             Planted::ConfirmPastDeadline,
             Planted::LateConfirmUncounted,
+            Planted::SellWhatIsNotThere,
+            Planted::AdmitBeyondSlice,
+            Planted::ApplyTooLate,
+            Planted::IdOfTheEntryBefore,
+            Planted::CancelTwice,
+            Planted::TellIndexOfSession,
+            Planted::ReadDeadlinesLate,
+            Planted::QueueWithoutBound,
+            Planted::ForgetWaitersOfSession,
+            Planted::ReturnUnitTooMany,
         ];
     }
 

@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod config;
 mod descriptors;
+mod disk_space;
 pub mod exit;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
@@ -15,6 +16,7 @@ pub mod listen;
 pub mod log;
 pub mod metrics;
 pub mod pid_file;
+mod planted;
 pub mod runtime;
 pub mod server;
 mod wiring;

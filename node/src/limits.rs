@@ -48,6 +48,8 @@ pub const ALARM_FREE_SHARE: f64 = 0.5;
 pub const VERIFY_WITHIN: Duration = Duration::from_secs(15);
 /// `verify` tries this long to list the orders of all nodes at one index.
 pub const VERIFY_ORDERS_WITHIN: Duration = Duration::from_secs(5);
+/// Bytes that `verify` wants free beside the copy of a directory: what opens a database also writes to it.
+pub const VERIFY_SPARE_BYTES: u64 = 32 << 20;
 /// Pause between two rounds of `verify`.
 pub const VERIFY_PAUSE: Duration = Duration::from_millis(20);
 /// Indices of which `verify` keeps what nodes said of one thing.

@@ -23,6 +23,7 @@
 //! | `server` | the answering half |
 //! | `bootstrap`, `membership` | the first start of a cluster; who belongs to it |
 //! | `backfill` | fetching missing pages of the order log |
+//! | `planted` | bugs for tests of the tests; nothing of it without its feature |
 //! | `fuzz` | what must hold of any bytes; in no build of the product |
 //! | `trim` | the log's bound in bytes |
 //! | `replay`, `ledger` | a stopped node's directory, checked; its history added up |
@@ -43,6 +44,7 @@ mod mirror;
 mod network;
 mod node;
 mod observer;
+pub mod planted;
 mod replay;
 mod server;
 mod snapshot;

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::limits;
 use crate::mirror::{BodyV1, LogIdV1, VoteV1, from_disk, to_disk};
+use crate::planted::{self, Planted};
 use crate::types::{LogEntry, LogId, TypeConfig, Vote};
 
 /// The log; a cheap handle.
@@ -78,6 +79,9 @@ impl Log {
         let (done, saved) = oneshot::channel();
         // A dropped receiver means the caller is gone: nobody is left to tell.
         self.store.save_vote(vote, Box::new(move |result| drop(done.send(result))));
+        if planted::is(Planted::VoteNotAwaited) {
+            return Ok(());
+        }
         saved.await.unwrap_or_else(|_| Err(io::Error::other("the log's writer has stopped")))
     }
 
@@ -162,7 +166,12 @@ impl RaftLogStorage<TypeConfig> for Log {
         if let Some(first) = records.first().filter(|first| first.index > 0) {
             self.note_begin(first.index);
         }
-        self.store.append(records, Box::new(move |result| callback.io_completed(result)));
+        if planted::is(Planted::CallBackBeforeSync) {
+            callback.io_completed(Ok(()));
+            self.store.append(records, Box::new(drop));
+        } else {
+            self.store.append(records, Box::new(move |result| callback.io_completed(result)));
+        }
         Ok(())
     }
 

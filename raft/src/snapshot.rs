@@ -10,6 +10,7 @@ use openraft::storage::RaftSnapshotBuilder;
 
 use crate::machine::Machine;
 use crate::mirror::{SnapshotMetaV1, from_disk, to_disk};
+use crate::planted::{self, Planted};
 use crate::types::{LogId, SnapshotMeta, StoredMembership, TypeConfig, log_index};
 
 /// A snapshot as openraft carries it: a file, never its bytes.
@@ -55,7 +56,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         let info = tokio::task::spawn_blocking(move || {
             // The log is purged behind a snapshot, and could then never again give the order log what it lacks: history
             // up to here is durable before the snapshot can be seen.
-            if let Some(last) = &last {
+            if let Some(last) = last.as_ref().filter(|_| !planted::is(Planted::SnapshotBeforeOrders)) {
                 orders.sync_through(log_index(last))?;
             }
             let (index, term) = last.map_or((LogIndex(0), 0), |last| (log_index(&last), last.committed_leader_id().term));

@@ -6,6 +6,7 @@
 mod target;
 
 use std::collections::BTreeMap;
+use std::io;
 
 use holdfast_inventory::{Event, EventKind, Incarnation, LogIndex, NodeId, OrderRef, SkuId, Stamp, Status, StatusAt, codec};
 
@@ -14,6 +15,7 @@ pub use target::Target;
 use crate::durable_file::DurableFile;
 use crate::frame::seal;
 use crate::identity::IdentityV1;
+use crate::limits::SNAPSHOT_CHUNK_BYTES;
 use crate::log_group::{Edit, Group, GroupHeader, read_entry};
 use crate::log_segment::{header, read_header};
 use crate::order_keys::{page_key, status_key};
@@ -142,11 +144,51 @@ fn small_files() -> Vec<Vec<u8>> {
     vec![codec::encode(&identity), codec::encode(&BTreeMap::from([(node, MetV1 { disk, incarnation, nonce: 9 })]))]
 }
 
-/// A file is refused, or its chunks are within their bound, and end.
+/// A file is refused, or its chunks are within their bound, and are with their frames all of it.
 fn snapshot_file(bytes: &[u8]) {
-    let Ok(chunks) = SnapshotReader::begin(bytes) else { return };
-    let read: usize = chunks.map_while(Result::ok).map(|chunk| chunk.len()).sum();
-    assert!(read <= bytes.len());
+    for file in [bytes.to_vec(), with_checksums(bytes)] {
+        let Ok(chunks) = SnapshotReader::begin(&file[..]) else { continue };
+        let around = 29 + chunks.meta().len() + 16;
+        let framed = chunks.map(|chunk| {
+            let bytes = chunk?.len();
+            assert!((1..=SNAPSHOT_CHUNK_BYTES).contains(&bytes), "a chunk of {bytes} bytes");
+            Ok(8 + bytes)
+        });
+        if let Ok(framed) = framed.sum::<io::Result<usize>>() {
+            assert_eq!(around + framed, file.len());
+        }
+    }
+}
+
+/// The same bytes with the checksums of header, chunks and end as they must be, as far as the lengths lead.
+fn with_checksums(bytes: &[u8]) -> Vec<u8> {
+    let mut file = bytes.to_vec();
+    let Some(meta) = u32_at(&file, 21) else { return file };
+    let mut at = 25 + meta;
+    seal_at(&mut file, 0, at, at);
+    at += 4;
+    while let Some(length) = u32_at(&file, at) {
+        if length == 0 {
+            seal_at(&mut file, 0, at + 12, at + 12);
+            break;
+        }
+        seal_at(&mut file, at + 8, at + 8 + length, at + 4);
+        at += 8 + length;
+    }
+    file
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<usize> {
+    let number = bytes.get(at..)?.first_chunk()?;
+    usize::try_from(u32::from_le_bytes(*number)).ok()
+}
+
+/// Puts the checksum of `from..to` at a place, if the file has both.
+fn seal_at(file: &mut [u8], from: usize, to: usize, at: usize) {
+    let Some(checksum) = file.get(from..to).map(crc32fast::hash) else { return };
+    if let Some(place) = file.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+        *place = checksum.to_le_bytes();
+    }
 }
 
 fn snapshot_files() -> Vec<Vec<u8>> {

@@ -25,6 +25,7 @@
 //! | `syncer`, `poison`, `watchdog` | the last step of durability; what becomes of a store when it fails, or hangs |
 //! | `limits` | every bound by name |
 //! | `abort` | where a test may crash a node; nothing in a build of the product |
+//! | `planted` | bugs for tests of the tests; nothing of it without its feature |
 //! | `fuzz` | what must hold of any bytes; in no build of the product |
 
 pub mod abort;
@@ -62,6 +63,7 @@ mod order_log;
 mod page_writer;
 mod pages;
 mod peers;
+pub mod planted;
 mod poison;
 mod queue;
 mod snapshot_reader;

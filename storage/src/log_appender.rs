@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use crate::abort;
 use crate::limits::LOG_SECTOR_BYTES;
-use crate::log_group::Group;
+use crate::log_group::{Edit, Group};
 use crate::log_recovery::{Position, made_mark};
 use crate::log_seen::LogSeen;
 use crate::log_segment::Segment;
 use crate::log_supply::Supply;
 use crate::log_writer::LogCore;
+use crate::planted::{self, Planted};
 
 const HEADER: u64 = LOG_SECTOR_BYTES as u64;
 
@@ -68,7 +69,9 @@ impl<'a> Appender<'a> {
         abort::point("log-write");
         segment.file.write_all_at(&bytes, offset)?;
         abort::point("log-sync");
-        self.core.syncer.sync(&segment.file)?;
+        if !planted::is(Planted::LogNotSynced) {
+            self.core.syncer.sync(&segment.file)?;
+        }
         abort::point("log-synced");
         self.sequence = sequence;
         self.seen.raise(sequence)?;
@@ -96,8 +99,12 @@ impl<'a> Appender<'a> {
             current = self.next_segment(current.segment.number, current.capacity)?;
         }
         let group = if current.is_fresh() {
-            let mut beginning = self.core.image().beginning();
+            let image = self.core.image();
+            let mut beginning = image.beginning();
             beginning.append(group);
+            if let Some(vote) = image.vote.clone().filter(|_| planted::is(Planted::OldVoteBehindNewer)) {
+                beginning.add_edit(Edit::Vote(vote));
+            }
             beginning
         } else {
             group

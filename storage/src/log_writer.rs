@@ -23,6 +23,7 @@ use crate::log_seen::LogSeen;
 use crate::log_segment::{Segment, SegmentBytes};
 use crate::log_supply::supply;
 use crate::log_tail::LogTail;
+use crate::planted::{self, Planted};
 use crate::poison::Poison;
 use crate::queue::{BoundedQueue, Drained};
 use crate::watchdog::Watchdog;
@@ -176,7 +177,7 @@ impl Writer<'_> {
     fn take(&mut self, job: Job, is_writing: bool) -> io::Result<()> {
         match job {
             Job::Append { records, generation, committed, done } => {
-                self.waiting.push(done);
+                self.wait(done, Planted::AcknowledgeBeforeSync);
                 if is_writing { self.add(&records, generation, committed) } else { Ok(()) }
             }
             Job::Barrier { done } => {
@@ -185,12 +186,14 @@ impl Writer<'_> {
             }
             Job::Vote { vote, done } => {
                 abort::point("vote");
-                self.waiting.push(done);
+                self.wait(done, Planted::VoteBeforeSync);
                 self.group.add_edit(Edit::Vote(vote));
                 Ok(())
             }
             Job::Truncate { last_kept } => {
-                self.group.add_edit(Edit::Truncate { next: last_kept.map(|kept| kept + 1) });
+                if !planted::is(Planted::TruncationNotWritten) {
+                    self.group.add_edit(Edit::Truncate { next: last_kept.map(|kept| kept + 1) });
+                }
                 Ok(())
             }
             Job::Purge { upto, marker } => {
@@ -198,6 +201,11 @@ impl Writer<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Has someone told after the sync; with the planted bug `hasty` now.
+    fn wait(&mut self, done: Completion, hasty: Planted) {
+        if planted::is(hasty) { done(Ok(())) } else { self.waiting.push(done) }
     }
 
     /// The committed mark follows its entries: a log that ends before it could not be started from.

@@ -20,6 +20,7 @@ use crate::limits::{ORDER_BATCH_BYTES, ORDER_GATHER_BYTES, ORDER_GATHER_MS};
 use crate::memtable::{Gathered, Memtable};
 use crate::order_keys::{MISSING_KEY, THROUGH_KEY};
 use crate::order_log::OrderCore;
+use crate::planted::{self, Planted};
 
 /// What the database says about itself; `InvalidData` if it is damaged.
 pub(crate) fn recover(engine: &Engine) -> io::Result<Memtable> {
@@ -50,7 +51,7 @@ fn run(core: &OrderCore) -> io::Result<()> {
         let watched = core.watchdog.watch();
         abort::point("pages-write");
         write(&core.engine, &gathered)?;
-        if sync {
+        if sync && !planted::is(Planted::OrdersDurableUnflushed) {
             abort::point("pages-sync");
             core.engine.sync()?;
         }

@@ -22,6 +22,7 @@ use holdfast_storage::{DataDir, Disk, OpenMode, Syncer};
 
 const CHILD_DIR: &str = "STORAGE_TEST_POWER_CUT_DIR";
 const NO_SYNC: &str = "STORAGE_TEST_NO_SYNC";
+const ONE_SNAPSHOT: &str = "STORAGE_TEST_ONE_SNAPSHOT";
 const ROUNDS: u64 = 4;
 const RECORDS_PER_ROUND: u64 = 400;
 const EXIT_DISK: i32 = 3;
@@ -45,7 +46,7 @@ fn payload_bytes(index: u64) -> usize {
 /// Not a test of its own: in a child it writes everything that a node writes, and prints what is acknowledged.
 #[test]
 fn child_that_writes_until_the_power_is_cut() {
-    let Some(root) = std::env::var_os(CHILD_DIR) else { return };
+    let Some(root) = std::env::var_os(CHILD_DIR).filter(|_| std::env::var_os(ONE_SNAPSHOT).is_none()) else { return };
     let dir = open(Path::new(&root));
     let no_sync = std::env::var_os(NO_SYNC).is_some();
     let log = if no_sync { dir.log_with(Arc::new(NoSync)).unwrap() } else { dir.log().unwrap() };
@@ -70,6 +71,35 @@ fn child_that_writes_until_the_power_is_cut() {
         next += 1;
     }
 }
+
+/// Not a test of its own: in a child it makes one snapshot, tells it, and waits for its end.
+#[test]
+fn child_that_makes_one_snapshot() {
+    let (Some(root), Some(bug)) = (std::env::var_os(CHILD_DIR), std::env::var_os(ONE_SNAPSHOT)) else { return };
+    let dir = open(Path::new(&root));
+    plant(&bug.to_string_lossy());
+    let mut writer = dir.snapshots().unwrap().writer(SNAPSHOT, 1, b"").unwrap();
+    writer.chunk(&vec![7; 50_000]).unwrap();
+    writer.finish().unwrap();
+    writeln!(std::io::stderr(), "acknowledged {SNAPSHOT}").unwrap();
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Index of that snapshot.
+const SNAPSHOT: u64 = 9;
+
+/// Plants a bug of this name in this process.
+#[cfg(feature = "planted-bugs")]
+fn plant(name: &str) {
+    use holdfast_storage::planted::Planted;
+    let bugs = [Planted::SnapshotNotSynced, Planted::SnapshotNameNotSynced];
+    holdfast_storage::planted::plant(bugs.into_iter().find(|bug| format!("{bug:?}") == name));
+}
+
+#[cfg(not(feature = "planted-bugs"))]
+fn plant(_: &str) {}
 
 /// What a node does when a store fails: it tells why and is gone, whoever still waits for the disk.
 fn leave(reason: &str) {
@@ -155,10 +185,14 @@ struct Said {
 }
 
 fn start_writing(disk: &CutDisk, planted: Option<&str>) -> Child {
+    start(disk, "child_that_writes_until_the_power_is_cut", planted.map(|name| (name, "1")))
+}
+
+fn start(disk: &CutDisk, child: &str, told: Option<(&str, &str)>) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_that_writes_until_the_power_is_cut", "--nocapture"])
+        .args(["--exact", child, "--nocapture"])
         .env(CHILD_DIR, disk.data())
-        .envs(planted.map(|name| (name, "1")))
+        .envs(told)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -231,6 +265,34 @@ fn without_the_sync_a_power_cut_loses_acknowledged_records() {
     disk.mount().unwrap();
     let found = open(&disk.data()).log().map(|log| log.bounds().last.map_or(0, |(last, _)| last));
     assert!(found.as_ref().map_or(true, |last| *last < said.acknowledged), "acknowledged {}, found {found:?}", said.acknowledged);
+}
+
+/// Whether a snapshot that was told just before the power is cut is there afterwards.
+fn snapshot_outlives_a_cut(disk: &CutDisk, bug: &str) -> bool {
+    let mut child = start(disk, "child_that_makes_one_snapshot", Some((ONE_SNAPSHOT, bug)));
+    cut_after(disk, &mut child, 1, |child| child.kill().unwrap());
+    child.wait().unwrap();
+    disk.unmount().unwrap();
+    disk.mount().unwrap();
+    let newest = open(&disk.data()).snapshots().unwrap().newest();
+    std::fs::remove_dir_all(disk.data()).unwrap();
+    newest.is_some_and(|newest| newest.index == SNAPSHOT)
+}
+
+#[test]
+fn a_snapshot_that_was_told_outlives_a_power_cut() {
+    let Some(disk) = CutDisk::make_or_say_so() else { return };
+    assert!(snapshot_outlives_a_cut(&disk, ""));
+}
+
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn every_planted_bug_of_snapshots_loses_one_that_was_told() {
+    let Some(disk) = CutDisk::make_or_say_so() else { return };
+    for bug in ["SnapshotNotSynced", "SnapshotNameNotSynced"] {
+        assert!(snapshot_outlives_a_cut(&disk, ""), "without a bug");
+        assert!(!snapshot_outlives_a_cut(&disk, bug), "{bug} is not caught");
+    }
 }
 
 /// sled's flush sometimes waits for good for a write that failed.

@@ -20,6 +20,16 @@ fn named_for(bug: Planted) -> &'static [Invariant] {
         Planted::EvictKeysEarly => &[Invariant::KeysKept],
         Planted::KeepProvisional | Planted::StrandSlices => &[Invariant::NothingStranded],
         Planted::ConfirmPastDeadline => &[Invariant::LogTime],
+        Planted::SellWhatIsNotThere => &[Invariant::NoOversell],
+        Planted::AdmitBeyondSlice => &[Invariant::LocalBound],
+        Planted::ApplyTooLate => &[Invariant::NoPhantom],
+        Planted::IdOfTheEntryBefore => &[Invariant::IdsGrow],
+        Planted::CancelTwice => &[Invariant::OneLife],
+        Planted::TellIndexOfSession => &[Invariant::RealTime],
+        Planted::ReadDeadlinesLate => &[Invariant::SnapshotIsReplay],
+        Planted::QueueWithoutBound => &[Invariant::Bounded],
+        Planted::ForgetWaitersOfSession => &[Invariant::Live],
+        Planted::ReturnUnitTooMany => &[Invariant::NoPanic],
     }
 }
 
@@ -38,6 +48,48 @@ fn search(bug: Planted) -> bool {
     for seed in 0..SEEDS {
         if let Some(violation) = sim::run(seed, false).violation.filter(|violation| named_for(bug).contains(&violation.invariant)) {
             println!("{bug:?} → seed {seed} → {violation}");
+            return true;
+        }
+    }
+    false
+}
+
+/// The bugs that show in what buyers heard and in what the log tells. The others are seen by who looks inside: at slices, keys,
+/// queues, replicas, or at the clock of a single refusal.
+const FOR_THE_ORACLE: [Planted; 15] = [
+    Planted::AcknowledgeBeforeCommit,
+    Planted::SkipSessionCheck,
+    Planted::ExpireByWallClock,
+    Planted::ForgetKeysInSnapshot,
+    Planted::ReturnStockTwice,
+    Planted::LimitOffByOne,
+    Planted::AcceptGap,
+    Planted::JudgeRepeatedAgain,
+    Planted::ConfirmPastDeadline,
+    Planted::LateConfirmUncounted,
+    Planted::SellWhatIsNotThere,
+    Planted::ApplyTooLate,
+    Planted::IdOfTheEntryBefore,
+    Planted::CancelTwice,
+    Planted::TellIndexOfSession,
+];
+
+#[test]
+fn the_oracle_alone_finds_the_planted_bugs_that_buyers_and_the_log_can_show() {
+    let missed: Vec<Planted> = std::thread::scope(|scope| {
+        let searches: Vec<_> = FOR_THE_ORACLE.into_iter().map(|bug| (bug, scope.spawn(move || search_by_oracle(bug)))).collect();
+        searches.into_iter().filter_map(|(bug, found)| (!found.join().unwrap()).then_some(bug)).collect()
+    });
+    assert_eq!(missed, Vec::<Planted>::new(), "not found by the oracle within {SEEDS} seeds");
+}
+
+/// Looks for the bug as [`search`] does, with the oracle as the only judge.
+fn search_by_oracle(bug: Planted) -> bool {
+    sim::plant(Some(bug));
+    for seed in 0..SEEDS {
+        let judgement = sim::judged_by_oracle_alone(seed);
+        if let Some(violation) = judgement.and_then(|judgement| judgement.violations.into_iter().next()) {
+            println!("{bug:?} → seed {seed} → the oracle: {:?}: {}", violation.invariant, violation.told);
             return true;
         }
     }

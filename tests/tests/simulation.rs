@@ -20,6 +20,19 @@ fn nothing_is_ever_wrong_in_fresh_seeds() {
 }
 
 #[test]
+fn the_oracle_finds_nothing_wrong_with_any_run_that_it_can_judge() {
+    let judged = (0..COVERING_SEEDS).filter_map(|seed| Some((seed, sim::judged_by_oracle_alone(seed)?)));
+    let (mut runs, mut orders) = (0, 0);
+    for (seed, judgement) in judged {
+        assert!(judgement.holds(), "seed {seed}: {judgement}");
+        runs += 1;
+        orders += judgement.counts.orders;
+    }
+    println!("{runs} runs with {orders} orders judged");
+    assert!(runs > COVERING_SEEDS * 9 / 10 && orders > 1_000, "too few: {runs} runs, {orders} orders");
+}
+
+#[test]
 fn what_a_seed_once_found_stays_mended() {
     for (seed, found) in regressions::SEEDS {
         assert!(!runner::fails(*seed), "{}which once found: {found}", runner::told(*seed));

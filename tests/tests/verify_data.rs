@@ -15,6 +15,7 @@ use holdfast_tests::turn::Turn;
 use holdfast_tests::{operator, program, wait};
 use serde_json::json;
 
+const EXIT_FAILED: i32 = 1;
 const EXIT_DISK: i32 = 3;
 const EXIT_DATA_DIRECTORY: i32 = 4;
 
@@ -43,6 +44,8 @@ async fn every_way_in_which_a_directory_is_broken_is_told() -> Result<()> {
         ensure!(said.stdout.contains(part), "no {part:?} in {}", said.stdout);
     }
     ensure!(listing(&sound)? == before, "looking changed something");
+
+    too_little_room_is_no_damage(&sound, cluster.dir()).await?;
 
     let broken = Broken { sound, room: cluster.dir().join("broken") };
     broken.told("the log is gone", EXIT_DISK, "log", |dir| Ok(fs::remove_dir_all(dir.join("log"))?)).await?;
@@ -97,6 +100,32 @@ async fn parts_of_two_nodes_are_sound_alone_and_not_together() -> Result<()> {
     for cluster in clusters {
         cluster.end().await?;
     }
+    Ok(())
+}
+
+/// What is wrong with `TMPDIR` is told as that, whatever it is.
+async fn too_little_room_is_no_damage(sound: &Path, dir: &Path) -> Result<()> {
+    let (absent, small) = (dir.join("absent"), dir.join("small"));
+    let told = async |within: &Path| {
+        let mut verify = holdfast(program!(), &["verify", "--data", &sound.display().to_string()]);
+        verify.env("TMPDIR", within);
+        let said = command_line::run(verify).await?;
+        let text = said.stderr.trim();
+        let is_so = said.code == Some(EXIT_FAILED) && text.contains("set TMPDIR") && text.contains(&within.display().to_string());
+        ensure!(is_so && text.lines().count() == 1, "no room in {}: {said:?}", within.display());
+        println!("no room: {text}");
+        Ok(said)
+    };
+    told(&absent).await?;
+    fs::create_dir(&small)?;
+    let mut mount = tokio::process::Command::new("mount");
+    if !mount.args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(&small).status().await?.success() {
+        eprintln!("NOT RUN: a full file system needs root");
+        return Ok(());
+    }
+    let said = told(&small).await;
+    tokio::process::Command::new("umount").arg(&small).status().await?;
+    ensure!(said?.stderr.contains("has 1 MiB free"), "how much is there is not told");
     Ok(())
 }
 

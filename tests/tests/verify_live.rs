@@ -92,6 +92,15 @@ async fn each_lie_names_the_node_the_index_and_the_thing() -> Result<()> {
         _ => {}
     })
     .await?;
+    let liar = Liar::before(cluster.admin(3), |path, body| {
+        if path == "/v1/cluster" {
+            body["digest"]["value"] = "0".repeat(32).into();
+        }
+    })
+    .await?;
+    let (differs, absent) = (format!("http://{}", liar.address()), "http://127.0.0.1:1".to_owned());
+    let titles = [titled(&[admins(&cluster)[0].clone(), differs]).await?, titled(&[absent]).await?];
+    ensure!(titles == ["What was checked is not sound", "It failed"], "{titles:?}");
     let twice = [format!("http://{}", cluster.admin(1)), format!("http://{}", cluster.admin(1))];
     let said = verify(&twice, &[]).await?;
     ensure!(said.code == Some(EXIT_FAILED) && said.stderr.contains("one node, 1"), "{said:?}");
@@ -142,6 +151,14 @@ async fn told(cluster: &Cluster, parts: &[&str], lie: impl Fn(&str, &mut Value) 
     let missing = parts.iter().find(|part| !said.stderr.contains(**part));
     ensure!(missing.is_none(), "no {missing:?} in {said:?}");
     Ok(())
+}
+
+/// As a program is told it: what is not sound has a title of its own, and what was not compared has not.
+async fn titled(urls: &[String]) -> Result<String> {
+    let said = verify(urls, &["--json"]).await?;
+    let problem: Value = serde_json::from_str(said.stderr.trim()).with_context(|| format!("no problem: {said:?}"))?;
+    ensure!(said.code == Some(EXIT_FAILED), "{said:?}");
+    Ok(problem["title"].as_str().unwrap_or_default().to_owned())
 }
 
 fn add(body: &mut Value, term: &str, units: u64) {

@@ -1,4 +1,5 @@
-//! Whether a no was true (I17): nothing, or too little, was there at the index that it names, and that was not old news.
+//! Whether a no was true (I17): nothing, or too little, was there at the index that it names, and that was not old news; or there is
+//! no such SKU.
 
 use holdfast_api::ProblemType;
 
@@ -9,7 +10,7 @@ use super::ledger::Change;
 use super::limits::FRESH_FOR_US;
 use super::names::Name;
 
-/// Judges every "sold out" and "too few left" that was heard, and the ledger's own.
+/// Judges every "sold out", "too few left" and "no such SKU" that was heard, and the ledger's own.
 pub(super) fn check(case: &Case<'_>, judgement: &mut Judgement) {
     for call in case.history.calls() {
         check_call(case, call, judgement);
@@ -37,6 +38,8 @@ fn check_call(case: &Case<'_>, call: &Call, judgement: &mut Judgement) {
                 && told.is_some_and(|told| case.replay.moments_at(sku, index).iter().any(|moment| moment.available() == told))
         }
         (ProblemType::SoldOut | ProblemType::InsufficientStock, _, _) => false,
+        // None is ever removed, and those of the terms were there before the first call.
+        (ProblemType::UnknownSku, Some(sku), _) => !case.replay.moments.contains_key(&sku),
         _ => return,
     };
     if !is_true {

@@ -85,6 +85,14 @@ fn check_told(case: &Case<'_>, order: Name, call: &Call, judgement: &mut Judgeme
                 format!("acknowledged and not taken: {}, {:?}", case.history.tell(call), case.replay.phases(number))
             });
         }
+        (
+            Heard::Refused { problem: problem @ (ProblemType::OrderState | ProblemType::HoldExpired), index: Some(index), .. },
+            Some(number),
+        ) if !may_refuse(case, number, index, call.asked, problem) => {
+            judgement.violation(Invariant::I6, || {
+                format!("refused in a status that it did not have there: {}, {:?}", case.history.tell(call), case.replay.phases(number))
+            });
+        }
         (Heard::Refused { problem: ProblemType::UnknownOrder, .. }, Some(number)) => {
             judgement.violation(Invariant::I6, || format!("forgotten: {}, {}", case.history.tell(call), case.tell(number)));
         }
@@ -101,6 +109,21 @@ fn had(case: &Case<'_>, number: u32, index: u64, status: OrderStatus) -> bool {
 fn was_taken(case: &Case<'_>, number: u32, index: u64, asked: Asked) -> bool {
     let Asked::Step { step, .. } = asked else { return true };
     step == Step::Extend || case.replay.phases(number).iter().any(|phase| phase.index <= index && step_to(phase.status) == Some(step))
+}
+
+/// Whether an order had a status at `index` in which this step is refused in this way.
+fn may_refuse(case: &Case<'_>, number: u32, index: u64, asked: Asked, problem: ProblemType) -> bool {
+    use OrderStatus::{Cancelled, Confirmed, Expired, Held, Released};
+    let Asked::Step { step, .. } = asked else { return false };
+    let refusing: &[OrderStatus] = match (problem, step) {
+        (ProblemType::HoldExpired, Step::Confirm | Step::Extend) => &[Expired],
+        (ProblemType::OrderState, Step::Confirm) => &[Released, Cancelled],
+        (ProblemType::OrderState, Step::Release) => &[Confirmed, Expired, Cancelled],
+        (ProblemType::OrderState, Step::Cancel) => &[Held, Released, Expired],
+        (ProblemType::OrderState, Step::Extend) => &[Confirmed, Released, Cancelled],
+        _ => &[],
+    };
+    refusing.iter().any(|status| had(case, number, index, *status))
 }
 
 fn check_cause(case: &Case<'_>, phase: &Phase, causes: &Causes, judgement: &mut Judgement) {

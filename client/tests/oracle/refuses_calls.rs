@@ -100,6 +100,42 @@ fn a_node_that_forgot_an_order_is_found_out() {
 }
 
 #[test]
+fn a_step_refused_for_a_status_that_the_order_did_not_have_is_found_out() {
+    let refused_at = |index, step, problem| {
+        let mut world = held_by_ann();
+        world.step((16, 24), "a", Step::Release, Heard::Nothing);
+        world.becomes(20, "a", OrderStatus::Released);
+        world.step((25, 30), "a", step, refusal(problem, Some(index)));
+        world
+    };
+    refused_at(20, Step::Confirm, ProblemType::OrderState).accepted();
+    refused_at(22, Step::Cancel, ProblemType::OrderState).accepted();
+    refused_at(19, Step::Cancel, ProblemType::OrderState).accepted();
+    let wrong = [
+        (19, Step::Confirm, ProblemType::OrderState),
+        (22, Step::Release, ProblemType::OrderState),
+        (20, Step::Confirm, ProblemType::HoldExpired),
+        (20, Step::Release, ProblemType::HoldExpired),
+    ];
+    for (index, step, problem) in wrong {
+        refused_at(index, step, problem).refused(Invariant::I6, "refused in a status that it did not have there");
+    }
+}
+
+#[test]
+fn a_sku_that_exists_and_is_called_unknown_is_found_out() {
+    let told_of = |name: &str| {
+        let mut world = held_by_ann();
+        let sku = Some(world.name(name));
+        let heard = Heard::Refused { problem: ProblemType::UnknownSku, sku, index: Some(10), available: None, is_final: false };
+        world.order((16, 25), "kb", "bob", ONE, heard);
+        world
+    };
+    told_of("tee").refused(Invariant::I17, "unknown-sku at index 10");
+    told_of("hat").accepted();
+}
+
+#[test]
 fn an_order_that_nobody_asked_for_is_found_out() {
     let mut world = held_by_ann();
     world.held(11, "b", "eve", ONE);

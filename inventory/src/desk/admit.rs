@@ -3,6 +3,7 @@
 use crate::desk::pending::Pending;
 use crate::desk::place::Placement;
 use crate::desk::{Answer, Ask, ClusterTime, Desk, Effect, Records};
+use crate::planted::{self, Planted};
 use crate::{BuyerHash, Line, Moment, Refusal, Request, SaleState, SkuView};
 
 impl<W> Desk<W> {
@@ -25,10 +26,14 @@ impl<W> Desk<W> {
         match self.judge(now, &pending, records) {
             Placement::Refuse(refusal) => self.refuse_early(now, pending, refusal, records, out),
             // Also here the key is looked up first: a retry must not hear "no effect" about an order that it owns.
-            _ if self.queued() >= self.config.max_waiting || pending.deadline <= now => self.give_up(pending, records, out),
+            _ if self.is_full() || pending.deadline <= now => self.give_up(pending, records, out),
             placement => self.put(now, pending, placement, out),
         }
         self.launch(now, out);
+    }
+
+    fn is_full(&self) -> bool {
+        self.queued() >= self.config.max_waiting && !planted::is(Planted::QueueWithoutBound)
     }
 
     /// A refusal that rests on a proof: answered at once, and the proof renewed before it ends, so that the refusals

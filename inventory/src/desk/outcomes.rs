@@ -94,7 +94,7 @@ impl<W> Desk<W> {
         records: &impl Records,
         out: &mut Vec<Effect<W>>,
     ) {
-        let (index, stamp) = (batch.index, batch.stamp);
+        let (index, stamp) = (self.told_index(batch), batch.stamp);
         let answer = match outcome {
             Outcome::Accepted { order, status } => Answer::Accepted { order, status, index, stamp },
             Outcome::Replayed { order } => Answer::Replayed { order },
@@ -111,6 +111,12 @@ impl<W> Desk<W> {
             Outcome::Refused(refusal) => return self.refuse(pending, refusal, (index, stamp), records, out),
         };
         self.finish(pending, answer, out);
+    }
+
+    /// The index that acknowledges what a batch did.
+    fn told_index(&self, batch: &BatchOutcomes) -> LogIndex {
+        let session = self.session().filter(|_| planted::is(Planted::TellIndexOfSession));
+        session.map_or(batch.index, |session| LogIndex(session.0))
     }
 
     /// Apply found the units in other slices. The key is looked up, then the request waits for a refill like a new one.

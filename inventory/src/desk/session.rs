@@ -159,7 +159,10 @@ impl<W> Desk<W> {
             shelf.refill_asked = None;
         }
         let flying = self.flight.take().map(|flight| flight.items).unwrap_or_default();
-        let forming = std::mem::take(&mut self.forming);
+        let mut forming = std::mem::take(&mut self.forming);
+        if planted::is(Planted::ForgetWaitersOfSession) {
+            forming.clear();
+        }
         for mut pending in flying.into_iter().chain(forming) {
             if pending.waiter.is_none() {
                 // A return, or a request whose waiter has been told that its outcome is not known.

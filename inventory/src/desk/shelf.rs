@@ -6,6 +6,7 @@ use crate::desk::Records;
 use crate::desk::limits::{LOW_WATER, POOL_SHARE, REFILL_LASTS};
 use crate::desk::pending::Pending;
 use crate::desk::rate::Rate;
+use crate::planted::{self, Planted};
 use crate::{LogIndex, Mode, Moment, SkuId, SkuView, Stamp};
 
 /// One SKU at this node.
@@ -57,7 +58,8 @@ impl<W> Shelf<W> {
             Mode::Sliced if !patient => self.view.pool / POOL_SHARE,
             Mode::Sliced | Mode::Pooled => self.view.pool,
         };
-        self.view.slice.saturating_add(pool).saturating_sub(self.provisional)
+        let most = self.view.slice.saturating_add(pool) + u64::from(planted::is(Planted::AdmitBeyondSlice));
+        most.saturating_sub(self.provisional)
     }
 
     /// Units of the slice that nothing was promised of.

@@ -7,6 +7,7 @@ use super::entry::EntryContext;
 use super::records::Phase;
 use super::sku::Taken;
 use super::transition::{Ended, Found, transitioned, wrong_state};
+use crate::planted::{self, Planted};
 use crate::{Outcome, Refusal, Status, Transition};
 
 impl Inventory {
@@ -17,6 +18,7 @@ impl Inventory {
         };
         match found.record.phase {
             Phase::Confirmed => self.cancel_confirmed(cx, step, &found),
+            Phase::Cancelled if planted::is(Planted::CancelTwice) => self.cancel_confirmed(cx, step, &found),
             Phase::Cancelled => transitioned(step.order, Status::Cancelled, false),
             Phase::Held | Phase::Released | Phase::Expired => Outcome::Refused(wrong_state(&found)),
         }

@@ -48,7 +48,7 @@ impl Inventory {
             let same = known.fingerprint == fingerprint;
             return Err(if same { Outcome::Replayed { order: known.order.order() } } else { Outcome::Refused(Refusal::KeyReused) });
         }
-        if clock >= ask.apply_before {
+        if clock >= ask.apply_before && !planted::is(Planted::ApplyTooLate) {
             return Err(Outcome::Refused(Refusal::TooLate));
         }
         let buyer = self.buyers.get(hash);
@@ -128,8 +128,9 @@ impl Inventory {
     }
 
     fn carry_out_order(&mut self, cx: &mut EntryContext, proposer: Proposer, ask: &OrderRequest<'_>, plan: &Plan) -> Outcome {
+        let index = if planted::is(Planted::IdOfTheEntryBefore) { self.last_index } else { cx.index };
         let order = Arc::new(Order {
-            at: OrderRef { index: cx.index, position: cx.next_position() },
+            at: OrderRef { index, position: cx.next_position() },
             buyer: Box::from(&*ask.buyer),
             lines: ask.lines.clone(),
             created: cx.clock,
@@ -189,7 +190,7 @@ impl Inventory {
 
 /// Whether the units are there: in the session's slice and the pool, or else in other slices, or at all.
 fn judge_units(sku: &Sku, session: SessionId, units: u64) -> Result<(), Refusal> {
-    if sku.pool.saturating_add(sku.slice(session)) >= units {
+    if sku.pool.saturating_add(sku.slice(session)) >= units || planted::is(Planted::SellWhatIsNotThere) {
         return Ok(());
     }
     match sku.available() {

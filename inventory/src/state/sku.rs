@@ -114,6 +114,7 @@ impl Sku {
     /// # Panics
     /// If both together hold fewer: the plan was wrong, and selling on would oversell.
     pub(super) fn take(&mut self, session: SessionId, units: u64, to: Taken) {
+        let units = if planted::is(Planted::SellWhatIsNotThere) { units.min(self.slice(session) + self.pool) } else { units };
         let from_slice = self.slice(session).min(units);
         if from_slice > 0 {
             self.shrink_slice(session, from_slice);
@@ -141,6 +142,9 @@ impl Sku {
         if planted::is(Planted::ReturnStockTwice) {
             self.pool = more(self.pool, units);
             self.stock = more(self.stock, units);
+        }
+        if planted::is(Planted::ReturnUnitTooMany) {
+            self.pool = more(self.pool, 1);
         }
     }
 

@@ -10,6 +10,7 @@ use super::sku_table::SkuTable;
 use super::snapshot_part::{Head, MAGIC, Part, Sums, VERSION};
 use super::{Founding, Inventory, Sku};
 use crate::codec::{self, CodecError, MAX_DECODED_BYTES};
+use crate::planted::{self, Planted};
 
 /// Why a snapshot was not read.
 #[derive(Debug, Error)]
@@ -145,6 +146,9 @@ impl Inventory {
             Part::Orders(first, records) => self.orders.push_page(first, records),
             Part::Held(first, records) => self.held.push_page(first, records),
             Part::HoldsDue(bucket, entries) => self.hold_deadlines.push_chunk(bucket, entries),
+            Part::KeysDue(bucket, entries) if planted::is(Planted::ReadDeadlinesLate) => {
+                self.key_deadlines.push_chunk(bucket.saturating_add(1), entries)
+            }
             Part::KeysDue(bucket, entries) => self.key_deadlines.push_chunk(bucket, entries),
             Part::OrdersDue(bucket, entries) => self.order_deadlines.push_chunk(bucket, entries),
             Part::AdjustmentsDue(bucket, entries) => self.adjustment_deadlines.push_chunk(bucket, entries),

@@ -24,6 +24,9 @@ pub(super) enum Failure {
     Io(#[from] io::Error),
     #[error("{0}")]
     Failed(String),
+    /// What was looked at is not as it must be.
+    #[error("{0}")]
+    Unsound(String),
     #[error("{0}")]
     Usage(String),
     /// A node that was started from here could not run; its exit code is passed on.
@@ -38,7 +41,7 @@ impl Failure {
             Self::Serve(error) => error.exit(),
             Self::Node { exit, .. } => *exit,
             Self::Usage(_) | Self::Client(ClientError::Usage { .. }) => Exit::Usage,
-            Self::Config(_) | Self::Client(_) | Self::Io(_) | Self::Failed(_) => Exit::Failed,
+            Self::Config(_) | Self::Client(_) | Self::Io(_) | Self::Failed(_) | Self::Unsound(_) => Exit::Failed,
         }
     }
 
@@ -91,6 +94,7 @@ impl Failure {
 
     fn title(&self) -> &'static str {
         match self.exit() {
+            _ if matches!(self, Self::Unsound(_)) => "What was checked is not sound",
             Exit::Usage => "The command line makes no sense",
             Exit::Disk => "The disk or its data is at fault",
             Exit::DataDirectory => "The data directory was refused",

@@ -1,12 +1,11 @@
 //! How the cluster stands, for operators.
 
-use std::path::Path;
-
 use holdfast_inventory::NodeId;
 use holdfast_raft::{MemberStatus, RaftNode};
 
 use super::message::{Message, Reply, Standing};
 use super::{Runtime, limits, locked, read};
+use crate::disk_space::{directory_bytes, free_bytes};
 use crate::http::port::{ClusterView, MemberView};
 
 impl Runtime {
@@ -77,21 +76,4 @@ impl Runtime {
         };
         Reply::Standing(members.into_iter().map(standing).collect())
     }
-}
-
-/// Bytes of all files below `directory`; what can't be read counts nothing.
-fn directory_bytes(directory: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let meta = entry.metadata().ok()?;
-            Some(if meta.is_dir() { directory_bytes(&entry.path()) } else { meta.len() })
-        })
-        .sum()
-}
-
-/// Bytes that the file system of `directory` has free; zero if it can't be asked.
-fn free_bytes(directory: &Path) -> u64 {
-    rustix::fs::statvfs(directory).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }

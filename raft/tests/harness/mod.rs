@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use holdfast_inventory::{Applied, Command, CommandOutcome, CreateSku, LogIndex, NodeId, Params, SettingsPatch, SkuName, Stamp, codec};
 use holdfast_raft::{Observer, PeerNode, ProposeError, RaftConfig, RaftNode, Service, SnapshotPolicy, StampSource, StartError, Timing};
-use holdfast_storage::{DataDir, OpenError, OpenMode};
+use holdfast_storage::{DataDir, Disk, OpenError, OpenMode};
 use tempfile::TempDir;
 
 /// Longest wait for anything.
@@ -75,6 +75,8 @@ pub struct Cluster {
     pub secret: String,
     pub timing: Timing,
     pub snapshots: SnapshotPolicy,
+    /// What the stores of every node are on.
+    pub disk: Disk,
     listeners: BTreeMap<NodeId, TcpListener>,
 }
 
@@ -94,6 +96,7 @@ impl Cluster {
             secret: "a secret for tests".into(),
             timing: CALM,
             snapshots: SnapshotPolicy::default(),
+            disk: Disk::default(),
             listeners,
         }
     }
@@ -124,7 +127,7 @@ impl Cluster {
 
     pub async fn try_start(&mut self, id: NodeId, bootstrap: bool) -> Result<Running, StartError> {
         let config = self.config(id, bootstrap);
-        let running = start(config, self.dirs[&id].path()).await?;
+        let running = start_on(config, self.dirs[&id].path(), self.disk.clone()).await?;
         self.running.insert(id, running.clone());
         Ok(running)
     }
@@ -133,8 +136,8 @@ impl Cluster {
         let ids: Vec<_> = self.members.keys().copied().filter(|id| !self.running.contains_key(id)).collect();
         let configs: Vec<_> = ids.iter().map(|id| (*id, self.config(*id, bootstrap))).collect();
         let starts = configs.into_iter().map(|(id, config)| {
-            let path = self.dirs[&id].path().to_owned();
-            async move { (id, start(config, &path).await.unwrap()) }
+            let (path, disk) = (self.dirs[&id].path().to_owned(), self.disk.clone());
+            async move { (id, start_on(config, &path, disk).await.unwrap()) }
         });
         let started = futures_util::future::join_all(starts).await;
         self.running.extend(started);
@@ -190,8 +193,12 @@ impl Cluster {
 }
 
 pub async fn start(config: RaftConfig, path: &Path) -> Result<Running, StartError> {
+    start_on(config, path, Disk::default()).await
+}
+
+async fn start_on(config: RaftConfig, path: &Path, disk: Disk) -> Result<Running, StartError> {
     let told = Arc::new(Told::default());
-    let data = opened(path).await;
+    let data = opened(path).await.on_disk(disk);
     let node = RaftNode::start(config, data, Arc::clone(&told) as _, Arc::new(Mirror), Arc::new(Counter::default())).await?;
     Ok(Running { node, told })
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::cast_possible_truncation, reason = "each test binary uses its part; numbers are small")]
 
 pub mod history;
+pub mod synced_disk;
 
 use std::io;
 use std::sync::mpsc::channel;

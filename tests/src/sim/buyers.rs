@@ -189,7 +189,9 @@ impl World {
         let sku = self.any_sku();
         let delta = self.random.one([-2, -1, 1, 1, 2]);
         let key = format!("delivery-{}", self.random.below(12));
-        let adjust = AdjustStock { sku, delta, reason: "counted".into(), reference: None, key: key.into() };
+        let reference = format!("{key} of {delta} {sku}");
+        self.record.adjustments.push((self.now, sku, delta, reference.clone()));
+        let adjust = AdjustStock { sku, delta, reason: "counted".into(), reference: Some(reference.into()), key: key.into() };
         self.command(Operation::Adjust, &Command::AdjustStock(adjust));
     }
 

@@ -83,6 +83,7 @@ impl World {
             Some((stamp, command)) => format!("committed {index} at {stamp}: {command:?} → {:?}", applied.outcome),
             None => format!("committed {index}: blank"),
         });
+        self.record.feed.push((index, applied.stamp, applied.events.clone()));
         self.see(command.map(|(_, command)| command), &applied);
         let checked = self.ledger.note(command, &applied, &self.head, &self.history, &mut self.tally);
         self.check(checked);

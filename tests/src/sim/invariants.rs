@@ -32,12 +32,14 @@ impl World {
     }
 
     fn is_bounded(&self, at: usize) -> Result<(), Violation> {
-        let desk = &self.nodes[at].desk;
+        let (node, desk) = (&self.nodes[at], &self.nodes[at].desk);
         let (queued, flying, keys) = (desk.queued(), desk.in_flight(), desk.keys_in_progress());
-        // A lost session puts what was in flight back into the queue; returns, one a SKU at a time, queue beside buyers.
-        let most = self.plan.desk.max_waiting + 2 * (self.plan.params.max_batch_requests as usize).min(self.history.attempts.len());
-        let returns = self.plan.skus.len() * 64;
-        hold!(Bounded, queued <= most + returns, "node {} has {queued} requests queued, {flying} in flight", at + 1);
+        // A batch that was in flight may be back in the queue: its session was lost, or its units were elsewhere. Beside buyers
+        // queue returns, each of a unit at least that is provisional until then.
+        let batch = (self.plan.params.max_batch_requests as usize).min(self.history.attempts.len());
+        let returns: u64 = skus(node).map(|sku| desk.provisional(sku)).sum();
+        let most = (self.plan.desk.max_waiting + batch) as u64 + returns;
+        hold!(Bounded, queued as u64 <= most, "node {} has {queued} requests queued and {flying} in flight, of {most}", at + 1);
         hold!(Bounded, keys <= queued + flying, "node {} works on {keys} keys, {queued} queued, {flying} in flight", at + 1);
         Ok(())
     }

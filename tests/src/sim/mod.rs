@@ -6,7 +6,8 @@
 //! what is known by then (`verdict`), every node against its bounds (`invariants`). Then everything heals, and what is left
 //! must be sold, at nodes drawn anew each time (`settle`).
 //!
-//! *Architecture invariant:* of the product it links the core, `holdfast-inventory`, and nothing else.
+//! *Architecture invariant:* of the product it links the core, `holdfast-inventory`, and the oracle of `holdfast-client`, which links
+//! nothing of the server.
 //!
 //! Map:
 //!
@@ -19,6 +20,7 @@
 //! | `node`, `leader` | a process; the leader's policy, and nonsense in its place |
 //! | `buyers`, `history` | who asks what, and what each attempt was answered |
 //! | `ledger`, `audit`, `life`, `verdict`, `invariants`, `settle` | what must be true |
+//! | `oracle` | the judge of chaos and bench, on the runs that it can judge |
 //! | `runner`, `regressions` | many seeds, on all cores; those that once found something |
 //! | `tally`, `trace`, `violation` | what is told of a run |
 
@@ -35,6 +37,7 @@ mod ledger;
 mod life;
 mod log;
 mod node;
+mod oracle;
 mod plan;
 mod planting;
 mod random;
@@ -49,6 +52,7 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use holdfast_client::oracle::Judgement;
 use holdfast_inventory::{Answer, Moment, SkuId};
 
 use plan::Plan;
@@ -89,6 +93,21 @@ pub fn run(seed: u64, traced: bool) -> Run {
     });
     let state = if traced { world.state() } else { Vec::new() };
     Run { seed, violation: world.violation, tally: world.tally, trace: world.trace, state }
+}
+
+/// Runs one seed, made steady so that the oracle can judge it, up to its first rest after the faults. Nobody judges but the oracle; none
+/// if the run does not get so far.
+pub fn judged_by_oracle_alone(seed: u64) -> Option<Judgement> {
+    let mut random = Random::new(seed);
+    let plan = Plan::of(&mut random).steady();
+    let mut world = World::new(plan, random, Trace::default());
+    world.record.judges_alone = true;
+    let lasts = Moment(world.plan.lasts.0 * 1000);
+    guarded(&mut world, |world| {
+        world.run_until(lasts);
+        world.come_to_first_rest();
+    });
+    (world.violation.is_none() && world.suits_the_oracle()).then(|| world.judged_by_oracle())
 }
 
 fn guarded(world: &mut World, act: impl FnOnce(&mut World)) {

@@ -130,6 +130,16 @@ impl Plan {
         plan
     }
 
+    /// The same without what would take from the oracle what it takes for granted.
+    pub(super) fn steady(mut self) -> Self {
+        let hour = 3_600_000;
+        self.operations.retain(|operation| *operation != Operation::Settings);
+        self.faults.retain(|fault| !matches!(fault, Fault::ClockJump | Fault::TimeSkip));
+        self.drift = false;
+        (self.params.idempotency_ttl, self.params.idempotency_after_end) = (Millis(24 * hour), Millis(hour));
+        self
+    }
+
     /// The Desk of one process.
     pub(super) fn desk_of(&self, node: NodeId, incarnation: Incarnation) -> DeskConfig {
         DeskConfig { node, incarnation, ..self.desk }

@@ -14,9 +14,8 @@ const MOST_TRIES: u32 = 12;
 impl World {
     /// Heals everything, and looks whether the cluster comes to rest and sells.
     pub(super) fn settle(&mut self) {
-        self.heal();
-        self.answers_again();
-        self.come_to_rest();
+        self.come_to_first_rest();
+        self.ask_oracle();
         if self.violation.is_some() {
             return;
         }
@@ -26,6 +25,13 @@ impl World {
         self.come_to_rest();
         let checked = self.is_at_rest();
         self.check(checked);
+    }
+
+    /// Heals everything and waits until everyone is answered.
+    pub(super) fn come_to_first_rest(&mut self) {
+        self.heal();
+        self.answers_again();
+        self.come_to_rest();
     }
 
     fn heal(&mut self) {

@@ -98,6 +98,7 @@ counted! {
         JumpOverSession = "a snapshot jump over the end of a session",
         NoMajority = "no majority",
         NeverBack = "a node that never came back",
+        JudgedByOracle = "a history that the oracle judged",
         RestartBehind = "a restart behind what was applied",
     }
 }

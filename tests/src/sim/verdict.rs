@@ -29,11 +29,11 @@ impl Court<'_> {
         hold!(Live, attempt.answer.is_none() && !attempt.is_lost, "attempt {at} is answered twice: {:?}, {answer:?}", attempt.answer);
         match *answer {
             Answer::Accepted { order, status, index, stamp } => {
+                self.is_later(attempt, index, applied)?;
                 let sold = self.ledger.orders.get(&order);
                 hold!(Acknowledged, sold.is_some_and(|sold| sold.attempt == at), "attempt {at} was given {order}, which is {sold:?}");
                 let judged = self.was_judged(at, index, |outcome| *outcome == Outcome::Accepted { order, status });
                 hold!(Acknowledged, judged && order.index == index, "attempt {at} was given {order} as {status:?} at {index}");
-                self.is_later(attempt, index, applied)?;
                 self.is_stamped(index, stamp)
             }
             Answer::Replayed { order } => {
@@ -41,9 +41,9 @@ impl Court<'_> {
                 self.is_own_order(at, order)
             }
             Answer::Transitioned { step, index, stamp } => {
+                self.is_later(attempt, index, applied)?;
                 let judged = self.was_judged(at, index, |outcome| *outcome == Outcome::Transitioned(step));
                 hold!(Acknowledged, judged, "attempt {at} was told {step:?} at {index}");
-                self.is_later(attempt, index, applied)?;
                 self.is_stamped(index, stamp)
             }
             Answer::Refused { refusal, index, stamp } => self.judge_refusal(at, refusal, index, stamp, tally),

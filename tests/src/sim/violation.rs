@@ -43,6 +43,8 @@ pub enum Invariant {
     Bounded,
     /// Everyone is answered, once and in time; timers do not spin; after the faults the cluster sells.
     Live,
+    /// The oracle, which sees what buyers heard and what the log tells, finds nothing wrong.
+    Oracle,
     /// The core did not stop itself by an assertion.
     NoPanic,
 }

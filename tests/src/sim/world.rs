@@ -15,6 +15,7 @@ use super::invariants::Before;
 use super::ledger::Ledger;
 use super::log::{Log, Slot};
 use super::node::{Effects, Node};
+use super::oracle::Record;
 use super::plan::{BEGIN, Plan};
 use super::random::Random;
 use super::tally::{Fault, Seen, Tally};
@@ -77,6 +78,7 @@ pub(super) struct World {
     pub(super) intents: Vec<Intent>,
     pub(super) history: History,
     pub(super) ledger: Ledger,
+    pub(super) record: Record,
     pub(super) tally: Tally,
     pub(super) trace: Trace,
     pub(super) violation: Option<Violation>,
@@ -101,6 +103,7 @@ impl World {
             led_at: Moment(0),
             bus: Bus::new(plan.nodes),
             ledger: Ledger::new(&head),
+            record: Record::default(),
             history: History::new(Hashes::new(*head.secret())),
             log,
             head,
@@ -146,6 +149,7 @@ impl World {
     pub(super) fn check(&mut self, checked: Checked) {
         if let Err(violation) = checked
             && self.violation.is_none()
+            && (!self.record.judges_alone || violation.invariant == Invariant::NoPanic)
         {
             self.trace.note(self.now, || format!("VIOLATION {violation}"));
             self.violation = Some(violation);

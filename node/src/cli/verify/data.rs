@@ -9,6 +9,7 @@ use holdfast_raft::{History, Replay, ReplayError, SkuLedger, replay};
 use holdfast_storage::DataDir;
 
 use super::report::{Adjusted, Report, SkuReport, by_status};
+use super::room::Room;
 use crate::cli::failure::Failure;
 use crate::server::ServeError;
 
@@ -16,8 +17,8 @@ use crate::server::ServeError;
 /// directory itself is only read.
 pub(super) fn verify(data: &Path) -> Result<Report, Failure> {
     let panicked = keep_first_panic(|| true);
-    let room = tempfile::tempdir()?;
-    let copy = room.path().join("copy");
+    let room = Room::for_copy_of(data)?;
+    let copy = room.copy();
     let of_the_original = |error: ServeError| {
         let names = |text: String| {
             let text = text.replace(&copy.display().to_string(), &data.display().to_string());
@@ -31,7 +32,10 @@ pub(super) fn verify(data: &Path) -> Result<Report, Failure> {
     };
     let checked = catch_unwind(AssertUnwindSafe(|| replay_copy(data, &copy)));
     let damaged = |_| Err(ServeError::Disk(format!("{} is damaged: its database does not read back", data.display())));
-    let (node, replay) = checked.unwrap_or_else(damaged).map_err(of_the_original)?;
+    let (node, replay) = checked.unwrap_or_else(damaged).map_err(|error| {
+        let failure = of_the_original(error);
+        room.explains(&failure).unwrap_or(failure)
+    })?;
     Ok(report(node, &replay))
 }
 

@@ -2,13 +2,14 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `data` | a directory, replayed |
+//! | `data`, `room` | a directory, replayed; where its copy is |
 //! | `nodes`, `witness` | running nodes asked; what they said of one thing, index by index |
 //! | `report` | what was found, for people and programs |
 
 mod data;
 mod nodes;
 mod report;
+mod room;
 mod witness;
 
 use std::io;

@@ -49,7 +49,7 @@ impl Node {
     async fn books(&self, name: &str) -> Result<Audit, Failure> {
         let audit = self.client.audit(name).await.map_err(|error| match &error {
             ClientError::Refused(problem) if problem.kind() == Some(ProblemType::UnknownSku) => {
-                Failure::Failed(format!("node {} does not know the SKU {name}, which another lists", self.id))
+                Failure::Unsound(format!("node {} does not know the SKU {name}, which another lists", self.id))
             }
             _ => error.into(),
         })?;
@@ -57,7 +57,7 @@ impl Node {
             return Ok(audit);
         }
         let (index, terms) = (audit.index, Terms::from(&audit));
-        Err(Failure::Failed(format!("node {}: at index {index} the units of {name} do not add up: {terms}", self.id)))
+        Err(Failure::Unsound(format!("node {}: at index {index} the units of {name} do not add up: {terms}", self.id)))
     }
 
     /// Its newest orders, counted, with the index they are of, if its log stood still meanwhile.
@@ -163,7 +163,7 @@ impl Heard {
         let of_skus = self.skus.iter().find_map(|(name, terms)| terms.difference(&format!("the units of {name}")));
         // Other units make another digest: the units say more.
         let found = of_skus.or_else(|| self.orders.difference("its orders")).or_else(|| self.digests.difference("the digest"));
-        found.map_or(Ok(()), |difference| Err(Failure::Failed(format!("{difference}; stop them and keep their data directories"))))
+        found.map_or(Ok(()), |difference| Err(Failure::Unsound(format!("{difference}; stop them and keep their data directories"))))
     }
 
     fn report(&self, ids: &[u64]) -> Result<Report, Failure> {

@@ -30,6 +30,19 @@ async fn an_order_is_held_and_told_with_place_and_stamp() {
 }
 
 #[tokio::test]
+pub(super) async fn an_order_is_read_where_its_entry_is_applied_and_nowhere_else() {
+    let shop = Shop::selling(10);
+    let made = shop.node.without_pages(async {
+        let made = shop.buy("k1", &one("ann")).await;
+        let told = shop.api(get(made.header("location"))).await;
+        assert_eq!((told.status.as_u16(), told.problem()), (503, "stale"));
+        made
+    });
+    let made = made.await;
+    assert_eq!(shop.api(get(made.header("location"))).await.status, 200);
+}
+
+#[tokio::test]
 async fn lines_of_one_sku_are_summed_and_confirm_buys_at_once() {
     let shop = Shop::selling(10);
     let body = r#"{"buyer":"\"q\\","lines":[{"sku":"tee","quantity":1},{"sku":"tee","quantity":1}],"confirm":true}"#;

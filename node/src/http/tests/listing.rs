@@ -70,7 +70,7 @@ async fn a_hold_that_is_over_is_listed_as_expired_before_it_is_swept() {
 }
 
 #[tokio::test]
-async fn a_status_that_stands_in_missing_pages_is_not_told() {
+pub(super) async fn a_status_that_stands_in_missing_pages_is_not_told() {
     let shop = Shop::selling(9);
     let order = shop.buy("k1", &one("ann")).await;
     let released = shop.api(json("POST", &format!("{}/release", order.header("location")), &[], ""));
@@ -88,7 +88,7 @@ async fn a_status_that_stands_in_missing_pages_is_not_told() {
 }
 
 #[tokio::test]
-async fn an_unknown_sku_is_told_only_with_a_proof_and_with_its_place() {
+pub(super) async fn an_unknown_sku_is_told_only_with_a_proof_and_with_its_place() {
     let shop = Shop::selling(9);
     for told in
         [shop.get("/v1/orders?sku=hat").await, shop.get("/v1/skus/hat").await, shop.buy("k", &one("ann").replace("tee", "hat")).await]

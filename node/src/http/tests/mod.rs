@@ -8,6 +8,8 @@ mod fake;
 mod fast;
 mod front;
 mod listing;
+#[cfg(feature = "planted-bugs")]
+mod planted_bugs;
 mod stock;
 mod watching;
 

@@ -133,7 +133,7 @@ async fn the_cluster_is_told_with_its_digest() {
 }
 
 #[tokio::test]
-async fn metrics_count_what_was_answered() {
+pub(super) async fn metrics_count_what_was_answered() {
     let shop = Shop::selling(1);
     shop.buy("k1", &one("ann")).await;
     shop.buy("k1", &one("ann")).await;
