@@ -17,4 +17,6 @@ pub mod metrics;
 pub mod pid_file;
 pub mod runtime;
 pub mod server;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 mod wiring;

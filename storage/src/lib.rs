@@ -24,15 +24,21 @@
 //! | `engine`, `frame`, `queue` | sled; checked values; plumbing |
 //! | `syncer`, `poison`, `watchdog` | the last step of durability; what becomes of a store when it fails, or hangs |
 //! | `limits` | every bound by name |
-//! | `fuzz` | what must hold of any bytes; in no build of the product |
+//! | `files`, `workers` | the files and threads below: the system's, or a simulation's |
+//! | `fuzz`, `simulated` | what must hold of any bytes; disks in memory; in no build of the product |
+
+#![cfg_attr(feature = "simulation", allow(dead_code, unused_imports, reason = "a simulation starts no threads"))]
 
 mod backfill;
 mod background;
+mod chance;
 mod copy;
 mod data_dir;
 mod dir_lock;
 mod durable_file;
+#[cfg(not(feature = "simulation"))]
 mod engine;
+mod files;
 #[cfg(test)]
 mod format_tests;
 mod frame;
@@ -62,11 +68,17 @@ mod pages;
 mod peers;
 mod poison;
 mod queue;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 mod snapshot_reader;
 mod snapshot_writer;
 mod snapshots;
 mod syncer;
 mod watchdog;
+mod workers;
+
+#[cfg(feature = "simulation")]
+use simulated::engine;
 
 pub use backfill::{Missing, PageBlock};
 pub use data_dir::{DataDir, OpenMode};

@@ -5,10 +5,8 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
-
 use crate::limits;
+use crate::net::{self, tune};
 use crate::wire::{self, Connection, Gate, HandshakeError, Peer, Purpose, Refusal, WireError};
 
 /// Makes connections; cheap to clone.
@@ -40,7 +38,7 @@ impl Dialer {
 
     async fn connect(&self, to: u64, fallback: &str, purpose: Purpose) -> Result<(Connection, Peer), HandshakeError> {
         let address = self.addresses.get(&to).map_or(fallback, String::as_str);
-        let stream = TcpStream::connect(address).await.map_err(WireError::Io)?;
+        let stream = net::connect(address).await.map_err(WireError::Io)?;
         tune(&stream).map_err(WireError::Io)?;
         let mut connection = wire::connection(stream);
         let peer = wire::greet(&mut connection, &self.gate, to, purpose).await?;
@@ -62,11 +60,4 @@ impl Dialer {
             tracing::warn!(peer = to, error = %refusal, "peer connection refused");
         }
     }
-}
-
-/// Sends small frames at once, and notices a peer that is gone without a word.
-pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let idle = Duration::from_millis(limits::TCP_DEAD_MS);
-    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(idle / 4))
 }

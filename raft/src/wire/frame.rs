@@ -6,10 +6,10 @@ use holdfast_inventory::codec::{self, CodecError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use tokio::net::TcpStream;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use crate::limits;
+use crate::net::Stream;
 
 /// Version of the frame layout.
 const FRAME_VERSION: u8 = 1;
@@ -18,7 +18,7 @@ const FRAME_VERSION: u8 = 1;
 const HEAD_BYTES: usize = 6;
 
 /// A peer connection.
-pub(crate) type Connection = Framed<TcpStream, LengthDelimitedCodec>;
+pub(crate) type Connection = Framed<Stream, LengthDelimitedCodec>;
 
 /// Why a frame was not sent or read. The connection is of no further use.
 #[derive(Debug, Error)]
@@ -41,7 +41,7 @@ impl From<CodecError> for WireError {
 }
 
 /// Frames on a fresh connection; nothing longer than a hello passes until [`raise_limit`].
-pub(crate) fn connection(stream: TcpStream) -> Connection {
+pub(crate) fn connection(stream: Stream) -> Connection {
     let codec = LengthDelimitedCodec::builder().max_frame_length(limits::MAX_HELLO_BYTES).new_codec();
     Framed::new(stream, codec)
 }
