@@ -19,4 +19,6 @@ pub mod pid_file;
 mod planted;
 pub mod runtime;
 pub mod server;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 mod wiring;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_inventory::NodeId;
-use holdfast_raft::{Fatal, RaftNode, StartError};
+use holdfast_raft::{Fatal, PeerListener, RaftNode, StartError};
 use holdfast_storage::{DataDir, Disk, OpenError, OpenMode};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -121,28 +121,16 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     // After the lock: a second process that is refused must not overwrite the running node's file. After the listeners: who finds
     // this process's id there knows that whatever answers at its addresses is this process.
     let pid = PidFile::create(&options.data).inspect_err(|error| tracing::warn!(%error, "the process id file could not be written"));
-    let metrics = Metrics::new();
-    let config = wiring::runtime_config(&options);
     let drain_limit = duration(options.config.http.drain_timeout_ms);
-    let (runtime, intake) = Runtime::new(config, Arc::clone(&metrics));
-
-    let raft_config = wiring::raft_config(&options, listeners.peer);
-    let service = Arc::new(Answers(Arc::clone(&runtime)));
-    let start = RaftNode::start(raft_config, data, Arc::clone(&runtime) as _, service, runtime.clock());
-    let raft = tokio::select! {
+    let Node { runtime, raft, app, metrics } = tokio::select! {
         biased;
         () = options.stop.cancelled() => return Ok(()),
-        started = start => started?,
+        started = start(&options, data, listeners.peer.into()) => started?,
     };
     let mut fatal = raft.fatal();
     last_resort::watch(fatal.clone()).map_err(|error| ServeError::Failed(format!("a thread could not be started: {error}")))?;
-    runtime.start(raft, intake);
-    let Some(port) = Serving::new(&runtime) else {
-        return Err(ServeError::Failed("the runtime did not take its Raft node".into()));
-    };
 
     let http_stop = CancellationToken::new();
-    let app = App::new(port, Arc::clone(&metrics), wiring::http_limits(&options.config));
     let upkeep = tokio::spawn(metrics.run_upkeep(http_stop.clone()));
     let http = &options.config.http;
     let bounds = ListenConfig { max_connections: share.api, max_refusals: share.refusals, ..ListenConfig::api(http) };
@@ -170,6 +158,29 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     upkeep.abort();
     drop(tokio::time::timeout(drain_limit, runtime.stop()).await);
     Ok(())
+}
+
+/// A node at work, without its listeners.
+pub(crate) struct Node {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) raft: RaftNode,
+    pub(crate) app: Arc<App<Serving>>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Starts consensus and runtime. With `bootstrap` that may wait for the other members, however long it takes.
+pub(crate) async fn start(options: &ServeOptions, data: DataDir, peers: PeerListener) -> Result<Node, ServeError> {
+    let metrics = Metrics::new();
+    let (runtime, intake) = Runtime::new(wiring::runtime_config(options), Arc::clone(&metrics));
+    let service = Arc::new(Answers(Arc::clone(&runtime)));
+    let raft_config = wiring::raft_config(options, peers);
+    let raft = RaftNode::start(raft_config, data, Arc::clone(&runtime) as _, service, runtime.clock()).await?;
+    runtime.start(raft.clone(), intake);
+    let Some(port) = Serving::new(&runtime) else {
+        return Err(ServeError::Failed("the runtime did not take its Raft node".into()));
+    };
+    let app = App::new(port, Arc::clone(&metrics), wiring::http_limits(&options.config));
+    Ok(Node { runtime, raft, app, metrics })
 }
 
 async fn bind(options: &ServeOptions) -> Result<Listeners, ServeError> {

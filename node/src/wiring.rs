@@ -1,11 +1,9 @@
 //! From the configuration to what the parts are started with.
 
-use std::net::TcpListener;
-
 use holdfast_inventory::Incarnation;
 use holdfast_inventory::desk::DeskConfig;
 use holdfast_inventory::reconcile::ReconcileConfig;
-use holdfast_raft::{PeerNode, RaftConfig, SnapshotPolicy, Timing};
+use holdfast_raft::{PeerListener, PeerNode, RaftConfig, SnapshotPolicy, Timing};
 
 use crate::config::{Config, duration};
 use crate::http::HttpLimits;
@@ -50,7 +48,7 @@ pub(crate) fn runtime_config(options: &ServeOptions) -> RuntimeConfig {
 }
 
 /// What consensus is started with.
-pub(crate) fn raft_config(options: &ServeOptions, listener: TcpListener) -> RaftConfig {
+pub(crate) fn raft_config(options: &ServeOptions, listener: PeerListener) -> RaftConfig {
     let config = &options.config;
     let members = config.members.iter().map(|member| {
         let node =

@@ -11,6 +11,7 @@ use holdfast_inventory::codec;
 use holdfast_storage::{Missing, OrderLog, PageBlock};
 
 use crate::alarm::Alarm;
+use crate::blocking::blocking;
 use crate::limits;
 use crate::network::Calls;
 use crate::wire::ForwardBody;
@@ -39,7 +40,7 @@ async fn fill(orders: &OrderLog, calls: &Calls, peers: &[u64], missing: Missing)
         let Ok(Some(bytes)) = calls.call(*peer, ask, limit).await else { continue };
         let Ok(block) = codec::decode::<PageBlock>(&bytes) else { continue };
         let store = orders.clone();
-        match tokio::task::spawn_blocking(move || store.install(&block)).await.map_err(io::Error::other)? {
+        match blocking(move || store.install(&block)).await? {
             Ok(()) => return Ok(true),
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
                 tracing::warn!(peer, %error, "a peer's order pages were not taken");

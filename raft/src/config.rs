@@ -1,11 +1,11 @@
 //! What a node is started with.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 
 use holdfast_inventory::{NodeId, Params};
 
 use crate::limits;
+use crate::net::PeerListener;
 
 /// Where a member is reached, and on which disk it lives. Part of the membership entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct RaftConfig {
     /// from its log once it has one.
     pub members: BTreeMap<NodeId, PeerNode>,
     /// The peer listener, bound already.
-    pub listener: TcpListener,
+    pub listener: PeerListener,
     /// Make a new cluster if the data directory is empty; without effect otherwise.
     pub bootstrap: bool,
     /// Parameters of a new cluster.

@@ -19,18 +19,21 @@
 //! | `types`, `mirror` | openraft's type parameters; versioned forms for disk and wire |
 //! | `log`, `machine`, `snapshot` | storage as openraft wants it; applying; snapshots |
 //! | `wire` | frames, hello and its proof, messages |
+//! | `net`, `blocking`, `chance` | sockets, waiting for the disk, chance: the system's, or a simulation's |
 //! | `network` | the sending half: one connection per use and peer |
 //! | `server` | the answering half |
 //! | `bootstrap`, `membership` | the first start of a cluster; who belongs to it |
 //! | `backfill` | fetching missing pages of the order log |
 //! | `planted` | bugs for tests of the tests; nothing of it without its feature |
-//! | `fuzz` | what must hold of any bytes; in no build of the product |
+//! | `fuzz`, `simulated` | what must hold of any bytes; network and chance of a simulation; in no build of the product |
 //! | `trim` | the log's bound in bytes |
 //! | `replay`, `ledger` | a stopped node's directory, checked; its history added up |
 
 mod alarm;
 mod backfill;
+mod blocking;
 mod bootstrap;
+mod chance;
 mod config;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -41,12 +44,15 @@ mod log;
 mod machine;
 mod membership;
 mod mirror;
+mod net;
 mod network;
 mod node;
 mod observer;
 pub mod planted;
 mod replay;
 mod server;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 mod snapshot;
 mod start;
 mod status;
@@ -59,9 +65,11 @@ mod types;
 mod watcher;
 mod wire;
 
+pub use blocking::blocking;
 pub use config::*;
 pub use error::*;
 pub use ledger::{Ledger, OrdersByStatus, SkuLedger};
+pub use net::PeerListener;
 pub use node::*;
 pub use observer::*;
 pub use replay::{History, Replay, ReplayError, replay};

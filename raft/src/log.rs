@@ -17,6 +17,7 @@ use openraft::{LogState, OptionalSend};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use crate::blocking::blocking;
 use crate::limits;
 use crate::mirror::{BodyV1, LogIdV1, VoteV1, from_disk, to_disk};
 use crate::planted::{self, Planted};
@@ -91,7 +92,7 @@ impl Log {
             self.store.read(start, end, limits::APPEND_BYTES)?
         } else {
             let store = self.store.clone();
-            tokio::task::spawn_blocking(move || store.read(start, end, limits::APPEND_BYTES)).await.map_err(io::Error::other)??
+            blocking(move || store.read(start, end, limits::APPEND_BYTES)).await??
         };
         records.into_iter().map(to_entry).collect()
     }

@@ -8,6 +8,7 @@ use holdfast_storage::{OrderLog, SnapshotInfo, SnapshotReceiver, Snapshots};
 use openraft::alias::SnapshotOf;
 use openraft::storage::RaftSnapshotBuilder;
 
+use crate::blocking::blocking;
 use crate::machine::Machine;
 use crate::mirror::{SnapshotMetaV1, from_disk, to_disk};
 use crate::planted::{self, Planted};
@@ -53,7 +54,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         let meta = SnapshotMeta { last_log_id: self.last, last_membership: self.membership.clone() };
         let stored_meta = to_disk(&SnapshotMetaV1::from(&meta));
         let (orders, snapshots, last) = (self.orders.clone(), self.snapshots.clone(), self.last);
-        let info = tokio::task::spawn_blocking(move || {
+        let info = blocking(move || {
             // The log is purged behind a snapshot, and could then never again give the order log what it lacks: history
             // up to here is durable before the snapshot can be seen.
             if let Some(last) = last.as_ref().filter(|_| !planted::is(Planted::SnapshotBeforeOrders)) {
@@ -66,8 +67,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
             }
             writer.finish()
         })
-        .await
-        .map_err(io::Error::other)??;
+        .await??;
         Ok(SnapshotOf::<TypeConfig, SnapshotFile> { meta, snapshot: SnapshotFile::Stored(info) })
     }
 }
@@ -89,7 +89,7 @@ impl Machine {
         let (snapshots, orders) = (self.parts.snapshots.clone(), self.parts.orders.clone());
         let index = meta.last_log_id.as_ref().map(log_index);
         let is_received = matches!(file, SnapshotFile::Received(_));
-        let inventory = tokio::task::spawn_blocking(move || {
+        let inventory = blocking(move || {
             let info = settle(&snapshots, file)?;
             let inventory = load(&snapshots, &info)?;
             match index {
@@ -97,11 +97,10 @@ impl Machine {
                 None => Ok(inventory),
             }
         })
-        .await
-        .map_err(io::Error::other)??;
+        .await??;
         // The old state is freed after the lock is: that may take long.
         let before = std::mem::replace(&mut *self.parts.inventory.write().unwrap_or_else(PoisonError::into_inner), inventory);
-        tokio::task::spawn_blocking(move || drop(before));
+        tokio::spawn(blocking(move || drop(before)));
         self.last = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         if is_received {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::alarm::Alarm;
+use crate::blocking::blocking;
 use crate::bootstrap::{self, Founders};
 use crate::log::Log;
 use crate::machine::{Machine, Parts};
@@ -56,7 +57,7 @@ pub(crate) async fn start(config: RaftConfig, data: DataDir, given: Given) -> Re
     let word = BootstrapWord { members: config.members.keys().map(|id| id.0).collect(), roster };
     let host_stores = (stores.orders.clone(), stores.snapshots.clone());
     let host = Arc::new(Host::new(gate, Arc::clone(&given.service), host_stores, alarm.clone(), word));
-    let listener = listen(&config)?;
+    let listener = config.listener.listen().map_err(|error| StartError::Config(format!("peer listener: {error}")))?;
     let serving = AbortOnDropHandle::new(tokio::spawn(server::serve(listener, Arc::clone(&host))));
 
     let identity = join(&config, &data, identity, &dialer, &host).await?;
@@ -115,17 +116,9 @@ fn check(config: &RaftConfig, data: &DataDir) -> Result<(), StartError> {
     }
 }
 
-fn listen(config: &RaftConfig) -> Result<tokio::net::TcpListener, StartError> {
-    let own = config.listener.try_clone().and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        tokio::net::TcpListener::from_std(listener)
-    });
-    own.map_err(|error| StartError::Config(format!("peer listener: {error}")))
-}
-
 async fn open(data: &DataDir, node: NodeId) -> Result<(Identity, Stores), StartError> {
     let data = data.clone();
-    let opening = tokio::task::spawn_blocking(move || -> Result<_, StartError> {
+    let opening = blocking(move || -> Result<_, StartError> {
         let identity = data.start(node)?;
         let stores = Stores { log: data.log()?, orders: data.orders()?, snapshots: data.snapshots()? };
         stores.refuse_gap(&data)?;

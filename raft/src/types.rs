@@ -6,6 +6,7 @@ use bytes::Bytes;
 use holdfast_inventory::{CommandOutcome, LogIndex, Stamp};
 
 use crate::PeerNode;
+use crate::chance::Runtime;
 use crate::machine::Machine;
 
 /// What an entry carries: version, stamp, encoded command. Cloning shares the bytes.
@@ -42,6 +43,7 @@ openraft::declare_raft_types!(
         R = Response,
         NodeId = u64,
         Node = PeerNode,
+        AsyncRuntime = Runtime,
 );
 
 pub(crate) type Consensus = openraft::Raft<TypeConfig, Machine>;

@@ -10,6 +10,7 @@ use openraft::errors::Fatal as Stopped;
 use tokio::sync::watch;
 
 use crate::alarm::Alarm;
+use crate::chance;
 use crate::node::WeakNode;
 use crate::types::Consensus;
 use crate::{LeaderView, ProposeError, RaftNode, limits};
@@ -69,7 +70,7 @@ async fn propose_first(node: &RaftNode, params: &Params) -> Result<(), ProposeEr
     // The command may be in the log already, and only not applied yet.
     let read = node.read_index().await?;
     if node.await_applied(read, Duration::from_millis(limits::CONNECT_MS)).await && !is_founded(node) {
-        let secret = Secret(rand::random());
+        let secret = Secret(chance::random());
         let command = Command::Bootstrap(Bootstrap { params: params.clone(), secret });
         node.propose(codec::encode(&command).into()).await?;
     }

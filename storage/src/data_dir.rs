@@ -1,6 +1,5 @@
 //! A node's data directory: `lock identity peers log.made log/ orders/ snapshots/`, for this user only.
 
-use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -8,8 +7,10 @@ use std::sync::Arc;
 
 use holdfast_inventory::{Incarnation, NodeId, codec};
 
+use crate::chance;
 use crate::dir_lock::DirLock;
 use crate::durable_file::{DurableFile, sync_dir};
+use crate::files::{self, DirBuilder};
 use crate::identity::IdentityV1;
 use crate::limits::{LOG_FIRST_SEGMENT_BYTES, LOG_SEGMENT_BYTES};
 use crate::log_segment::SegmentBytes;
@@ -39,14 +40,14 @@ pub struct DataDir {
 impl DataDir {
     /// Takes the directory: nobody else can until it is dropped. Files that are not a node's are refused.
     pub fn open(path: &Path, mode: OpenMode) -> Result<Self, OpenError> {
-        if !path.exists() {
+        if !files::exists(path) {
             if mode == OpenMode::Existing {
                 return Err(OpenError::Absent(path.to_owned()));
             }
             DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(OpenError::io(path))?;
         }
         refuse_foreign(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(OpenError::io(path))?;
+        files::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(OpenError::io(path))?;
         let lock = Arc::new(DirLock::take(path)?);
         let dir = Self { path: path.to_owned(), lock, disk: Disk::default() };
         dir.refuse_parts_without_identity()?;
@@ -73,7 +74,7 @@ impl DataDir {
             return Err(OpenError::OtherNode { path: self.path.clone(), owner, asked: node });
         }
         let mut identity =
-            before.unwrap_or_else(|| IdentityV1 { disk: DiskId(rand::random()), node, incarnation: Incarnation(0), cluster: None });
+            before.unwrap_or_else(|| IdentityV1 { disk: DiskId(chance::random()), node, incarnation: Incarnation(0), cluster: None });
         identity.incarnation = Incarnation(identity.incarnation.0 + 1);
         self.write_identity(&identity).map_err(OpenError::io(self.identity_file().path()))?;
         for part in PARTS {
@@ -156,7 +157,7 @@ impl DataDir {
     /// The identity is written before any part is made: parts without it mean that it was lost.
     fn refuse_parts_without_identity(&self) -> Result<(), OpenError> {
         let identity = self.path.join("identity");
-        if !identity.exists() && PARTS.iter().any(|part| self.path.join(part).exists()) {
+        if !files::exists(&identity) && PARTS.iter().any(|part| files::exists(&self.path.join(part))) {
             return Err(OpenError::Damaged { path: identity, reason: "it is gone, but other parts are there".into() });
         }
         Ok(())
@@ -166,7 +167,7 @@ impl DataDir {
     /// by the peers.
     fn refuse_member_without_log(&self) -> Result<(), OpenError> {
         let path = self.path.join("log");
-        if self.is_member()? && !path.exists() {
+        if self.is_member()? && !files::exists(&path) {
             return Err(OpenError::LogDamaged { path, reason: "it is gone".into() });
         }
         Ok(())
@@ -174,7 +175,7 @@ impl DataDir {
 
     /// A part that every member has since its first start, and that is not there.
     pub(crate) fn refuse_missing_part(&self) -> Result<(), OpenError> {
-        match PARTS.iter().map(|part| self.path.join(part)).find(|part| !part.exists()) {
+        match PARTS.iter().map(|part| self.path.join(part)).find(|part| !files::exists(part)) {
             Some(part) if self.is_member()? => Err(OpenError::PartGone(part)),
             _ => Ok(()),
         }
@@ -198,9 +199,9 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
             || PARTS.contains(&name)
             || name.starts_with("orders.damaged-")
     };
-    for entry in std::fs::read_dir(path).map_err(OpenError::io(path))? {
+    for entry in files::read_dir(path).map_err(OpenError::io(path))? {
         let name = entry.map_err(OpenError::io(path))?.file_name();
-        if path.join("identity").exists() {
+        if files::exists(&path.join("identity")) {
             return Ok(());
         }
         if !name.to_str().is_some_and(ours) {
@@ -212,7 +213,7 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
 
 impl IdentityV1 {
     fn into_identity(self) -> Identity {
-        Identity { disk: self.disk, node: self.node, incarnation: self.incarnation, start_nonce: rand::random(), cluster: self.cluster }
+        Identity { disk: self.disk, node: self.node, incarnation: self.incarnation, start_nonce: chance::random(), cluster: self.cluster }
     }
 }
 

@@ -1,10 +1,11 @@
 //! One process per data directory.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::TryLockError;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::OpenError;
+use crate::files::{File, OpenOptions};
 
 /// Holds the directory until it is dropped; the operating system releases it if the process dies.
 #[derive(Debug)]

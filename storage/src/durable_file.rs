@@ -2,12 +2,12 @@
 //!
 //! Layout: `HF`, kind, version, body length (u32 LE), CRC-32 of kind, version and body (u32 LE), body.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::OpenError;
+use crate::files::{self, File, OpenOptions};
 use crate::limits::DURABLE_FILE_BYTES;
 
 const MAGIC: [u8; 2] = *b"HF";
@@ -32,7 +32,7 @@ impl DurableFile {
 
     /// The body; none if the file does not exist.
     pub(crate) fn read(&self) -> Result<Option<Vec<u8>>, OpenError> {
-        let bytes = match std::fs::read(&self.path) {
+        let bytes = match files::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(OpenError::Io { path: self.path.clone(), source }),
@@ -47,7 +47,7 @@ impl DurableFile {
         let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&next)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
-        std::fs::rename(&next, &self.path)?;
+        files::rename(&next, &self.path)?;
         self.path.parent().map_or(Ok(()), sync_dir)
     }
 

@@ -26,16 +26,22 @@
 //! | `limits` | every bound by name |
 //! | `abort` | where a test may crash a node; nothing in a build of the product |
 //! | `planted` | bugs for tests of the tests; nothing of it without its feature |
-//! | `fuzz` | what must hold of any bytes; in no build of the product |
+//! | `files`, `workers` | the files and threads below: the system's, or a simulation's |
+//! | `fuzz`, `simulated` | what must hold of any bytes; disks in memory; in no build of the product |
+
+#![cfg_attr(feature = "simulation", allow(dead_code, unused_imports, reason = "a simulation starts no threads"))]
 
 pub mod abort;
 mod backfill;
 mod background;
+mod chance;
 mod copy;
 mod data_dir;
 mod dir_lock;
 mod durable_file;
+#[cfg(not(feature = "simulation"))]
 mod engine;
+mod files;
 #[cfg(test)]
 mod format_tests;
 mod frame;
@@ -66,11 +72,17 @@ mod peers;
 pub mod planted;
 mod poison;
 mod queue;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 mod snapshot_reader;
 mod snapshot_writer;
 mod snapshots;
 mod syncer;
 mod watchdog;
+mod workers;
+
+#[cfg(feature = "simulation")]
+use simulated::engine;
 
 pub use backfill::{Missing, PageBlock};
 pub use data_dir::{DataDir, OpenMode};

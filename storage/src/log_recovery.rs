@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::durable_file::{DurableFile, sync_dir};
+use crate::files;
 use crate::frame::damaged;
 use crate::limits::{LOG_SECTOR_BYTES, LOG_TAIL_BYTES};
 use crate::log_group::{Edit, GroupHeader};
@@ -87,7 +88,7 @@ pub(crate) fn sync_found(dir: &Path, position: &Position, image: &LogImage, sync
 }
 
 fn segment_numbers(dir: &Path) -> io::Result<Vec<u32>> {
-    let entries = match std::fs::read_dir(dir) {
+    let entries = match files::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
@@ -103,7 +104,7 @@ fn segment_numbers(dir: &Path) -> io::Result<Vec<u32>> {
 /// Refuses a directory without segments if there was a log in it.
 fn refuse_lost(dir: &Path, is_made: bool) -> Result<(), OpenError> {
     let old = dir.join("db");
-    if old.exists() {
+    if files::exists(&old) {
         return Err(OpenError::Version { path: old, version: 1 });
     }
     if is_made {

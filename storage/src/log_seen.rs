@@ -5,10 +5,11 @@
 //!
 //! Layout: sequence (u64 LE), CRC-32 of it (u32 LE). A note that does not read back says nothing.
 
-use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use crate::files::{self, File, OpenOptions};
 
 const NOTE_BYTES: usize = 12;
 
@@ -26,7 +27,7 @@ impl LogSeen {
 
     /// The last sequence noted, 0 if none.
     pub(crate) fn last(&self) -> u64 {
-        let Ok(note) = std::fs::read(&self.path) else { return 0 };
+        let Ok(note) = files::read(&self.path) else { return 0 };
         let Some((sequence, checksum)) = note.split_first_chunk::<8>() else { return 0 };
         if *checksum == crc32fast::hash(sequence).to_le_bytes() { u64::from_le_bytes(*sequence) } else { 0 }
     }

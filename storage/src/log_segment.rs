@@ -7,13 +7,13 @@
 //! Zeros are written and not only allocated: the first write to an extent that is merely allocated costs a commit of the file
 //! system's journal. A file becomes a segment by its name, after its header and its zeros are synced.
 
-use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::Syncer;
 use crate::durable_file::sync_dir;
+use crate::files::{self, File, OpenOptions};
 use crate::frame::damaged;
 use crate::limits::{LOG_SECTOR_BYTES, LOG_ZEROS_BYTES};
 
@@ -95,7 +95,7 @@ impl Segment {
         file.write_all_at(&header(number, salt), 0)?;
         syncer.sync(&file)?;
         let named = segment_path(dir, number);
-        std::fs::rename(path, &named)?;
+        files::rename(path, &named)?;
         sync_dir(dir)?;
         Ok(Self { number, salt, path: named, file })
     }

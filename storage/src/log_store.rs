@@ -8,15 +8,17 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 
 use crate::dir_lock::DirLock;
+use crate::files;
 use crate::frame::damaged;
 use crate::limits::{MAX_MARK_BYTES, MAX_RECORD_BYTES};
 use crate::log_image::read_at;
 use crate::log_recovery::{Recovered, recover, sync_found};
 use crate::log_segment::SegmentBytes;
 use crate::log_tail::record_bytes;
-use crate::log_writer::{Job, LogCore, LogFiles, Resume, run_to_the_end};
+use crate::log_writer::{Job, LogCore, LogFiles, Resume};
 use crate::poison::Poison;
 use crate::watchdog::Watchdog;
+use crate::workers::start_log_writer;
 use crate::{Disk, OpenError};
 
 /// Called once, from the writer's thread, when a write survives a power cut or has failed; must return quickly.
@@ -65,13 +67,8 @@ impl LogStore {
         let watchdog = Watchdog::start(disk.stall_limit, &poison, || Ok(())).map_err(OpenError::io(dir))?;
         let files = LogFiles { dir: dir.to_owned(), segment_bytes: sizes, syncer: Arc::clone(&disk.syncer), poison, watchdog };
         let core = Arc::new(LogCore::new(files, tail, image, lock));
-        let shared = Arc::clone(&core);
-        let resume = Resume { position, seen, ready };
-        let writer = std::thread::Builder::new()
-            .name("log-writer".into())
-            .spawn(move || run_to_the_end(&shared, resume))
-            .map_err(OpenError::io(dir))?;
-        Ok(Self { handle: Arc::new(Handle { core, order: Mutex::new(()), writer: Some(writer) }) })
+        let writer = start_log_writer(&core, Resume { position, seen, ready }).map_err(OpenError::io(dir))?;
+        Ok(Self { handle: Arc::new(Handle { core, order: Mutex::new(()), writer }) })
     }
 
     /// Adds records at the end, consecutive indices. They are readable when this returns, durable when `done` hears `Ok`.
@@ -220,7 +217,7 @@ impl LogStore {
 
     /// Bytes on disk, for the gauge.
     pub fn size_on_disk(&self) -> io::Result<u64> {
-        std::fs::read_dir(&self.handle.core.dir)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
+        files::read_dir(&self.handle.core.dir)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
     }
 
     /// Bytes of the records that are not purged, to within a mebibyte.

@@ -10,34 +10,45 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::Syncer;
+use crate::chance;
 use crate::durable_file::sync_dir;
+use crate::files;
 use crate::limits::{LOG_SPARE_SEGMENTS, LOG_SUPPLY_REQUESTS};
 use crate::log_segment::Segment;
 
 const SPARE: &str = "spare";
 const UNFINISHED: &str = "unfinished";
 
-enum Request {
+/// What the writer wants.
+pub(crate) enum Request {
     Make { number: u32, bytes: u64 },
     TakeBack(Vec<Arc<Segment>>),
 }
 
+/// Has a request served; what is made comes the other way.
+pub(crate) type Serve = Box<dyn FnMut(Request) -> io::Result<()> + Send>;
+
 /// The writer's end.
 pub(crate) struct Supply {
-    requests: SyncSender<Request>,
+    serve: Serve,
     made: Receiver<Segment>,
     is_asked: bool,
     ready: Option<Segment>,
 }
 
 impl Supply {
+    /// `ready` is the segment that an earlier process made ahead.
+    pub(crate) fn new(ready: Option<Segment>, serve: Serve, made: Receiver<Segment>) -> Self {
+        Self { serve, made, is_asked: false, ready }
+    }
+
     /// Asks for the segment of `number`, unless one was asked for or is ready.
     pub(crate) fn ask(&mut self, number: u32, bytes: u64) -> io::Result<()> {
         if self.is_asked || self.ready.is_some() {
             return Ok(());
         }
         self.is_asked = true;
-        self.requests.send(Request::Make { number, bytes }).map_err(|_| ended())
+        (self.serve)(Request::Make { number, bytes })
     }
 
     /// The segment that was asked for; waits while it is being made.
@@ -51,8 +62,8 @@ impl Supply {
     }
 
     /// Gives back segments that hold nothing any more, the lowest first.
-    pub(crate) fn take_back(&self, segments: Vec<Arc<Segment>>) -> io::Result<()> {
-        self.requests.send(Request::TakeBack(segments)).map_err(|_| ended())
+    pub(crate) fn take_back(&mut self, segments: Vec<Arc<Segment>>) -> io::Result<()> {
+        (self.serve)(Request::TakeBack(segments))
     }
 }
 
@@ -66,47 +77,70 @@ pub(crate) struct Work {
     made: SyncSender<Segment>,
 }
 
-/// Both ends; `ready` is the segment that an earlier process made ahead.
+/// Both ends.
 pub(crate) fn supply(ready: Option<Segment>) -> (Supply, Work) {
     let (requests, asked) = sync_channel(LOG_SUPPLY_REQUESTS);
     let (made, taken) = sync_channel(1);
-    (Supply { requests, made: taken, is_asked: false, ready }, Work { requests: asked, made })
+    let serve = move |request| requests.send(request).map_err(|_| ended());
+    (Supply::new(ready, Box::new(serve), taken), Work { requests: asked, made })
 }
 
 impl Work {
-    /// Serves the writer until it is gone. `full_bytes` is the size of a segment that is worth keeping. Touches nothing before the first request.
-    pub(crate) fn run(self, dir: &Path, full_bytes: u64, syncer: &dyn Syncer) -> io::Result<()> {
-        let mut spares = None;
+    /// Serves the writer until it is gone.
+    pub(crate) fn run(self, mut maker: Maker) -> io::Result<()> {
         for request in self.requests {
-            let spares = match &mut spares {
-                Some(spares) => spares,
-                none => none.insert(find_spares(dir)?),
-            };
-            match request {
-                Request::Make { number, bytes } => {
-                    let path = spares.pop().unwrap_or_else(|| dir.join("next").with_extension(UNFINISHED));
-                    let segment = Segment::make(&path, number, rand::random(), bytes, syncer)?;
-                    // The writer may be gone: then nobody wants it.
-                    drop(self.made.send(segment));
-                }
-                Request::TakeBack(segments) => {
-                    for segment in segments {
-                        take_back(dir, &segment, full_bytes, spares)?;
-                    }
-                }
+            if let Some(segment) = maker.serve(request)? {
+                // The writer may be gone: then nobody wants it.
+                drop(self.made.send(segment));
             }
         }
         Ok(())
     }
 }
 
+/// Makes segments, and takes them back.
+pub(crate) struct Maker {
+    dir: PathBuf,
+    full_bytes: u64,
+    syncer: Arc<dyn Syncer>,
+    /// Looked for at the first request.
+    spares: Option<Vec<PathBuf>>,
+}
+
+impl Maker {
+    /// `full_bytes` is the size of a segment that is worth keeping. Touches nothing before the first request.
+    pub(crate) fn new(dir: &Path, full_bytes: u64, syncer: Arc<dyn Syncer>) -> Self {
+        Self { dir: dir.to_owned(), full_bytes, syncer, spares: None }
+    }
+
+    /// Does what is asked; gives the segment if one was to be made.
+    pub(crate) fn serve(&mut self, request: Request) -> io::Result<Option<Segment>> {
+        let spares = match &mut self.spares {
+            Some(spares) => spares,
+            none => none.insert(find_spares(&self.dir)?),
+        };
+        match request {
+            Request::Make { number, bytes } => {
+                let path = spares.pop().unwrap_or_else(|| self.dir.join("next").with_extension(UNFINISHED));
+                Segment::make(&path, number, chance::random(), bytes, &*self.syncer).map(Some)
+            }
+            Request::TakeBack(segments) => {
+                for segment in segments {
+                    take_back(&self.dir, &segment, self.full_bytes, spares)?;
+                }
+                Ok(None)
+            }
+        }
+    }
+}
+
 fn take_back(dir: &Path, segment: &Segment, full_bytes: u64, spares: &mut Vec<PathBuf>) -> io::Result<()> {
     if spares.len() < LOG_SPARE_SEGMENTS && segment.file.metadata()?.len() == full_bytes {
         let spare = segment.path.with_extension(SPARE);
-        std::fs::rename(&segment.path, &spare)?;
+        files::rename(&segment.path, &spare)?;
         spares.push(spare);
     } else {
-        std::fs::remove_file(&segment.path)?;
+        files::remove_file(&segment.path)?;
     }
     sync_dir(dir)
 }
@@ -114,13 +148,13 @@ fn take_back(dir: &Path, segment: &Segment, full_bytes: u64, spares: &mut Vec<Pa
 /// Spares that an earlier process left; what it did not finish, and spares over the bound, are removed.
 fn find_spares(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut spares = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
+    for entry in files::read_dir(dir)? {
         let path = entry?.path();
         let kind = path.extension().and_then(|kind| kind.to_str());
         if kind == Some(SPARE) && spares.len() < LOG_SPARE_SEGMENTS {
             spares.push(path);
         } else if matches!(kind, Some(SPARE | UNFINISHED)) {
-            std::fs::remove_file(path)?;
+            files::remove_file(path)?;
         }
     }
     Ok(spares)

@@ -21,7 +21,7 @@ use crate::log_image::LogImage;
 use crate::log_recovery::Position;
 use crate::log_seen::LogSeen;
 use crate::log_segment::{Segment, SegmentBytes};
-use crate::log_supply::supply;
+use crate::log_supply::{Maker, Supply, supply};
 use crate::log_tail::LogTail;
 use crate::planted::{self, Planted};
 use crate::poison::Poison;
@@ -127,12 +127,12 @@ fn run(core: &LogCore, resume: Resume) -> io::Result<()> {
     std::thread::scope(|scope| {
         std::thread::Builder::new().name("log-segments".into()).spawn_scoped(scope, || {
             give_way();
-            if let Err(error) = work.run(&core.dir, core.segment_bytes.most, &*core.syncer) {
+            let maker = Maker::new(&core.dir, core.segment_bytes.most, Arc::clone(&core.syncer));
+            if let Err(error) = work.run(maker) {
                 core.poison.raise("the Raft log's segments could not be made or removed", &error);
             }
         })?;
-        let appender = Appender::new(core, supply, &resume.position, resume.seen)?;
-        let mut writer = Writer { core, appender, group: Group::default(), written: None, waiting: Vec::new() };
+        let mut writer = Writer::new(core, supply, &resume.position, resume.seen)?;
         while let Drained::Items(jobs) = core.queue.drain(LOG_BATCH_BYTES, true) {
             writer.write(jobs);
         }
@@ -141,7 +141,8 @@ fn run(core: &LogCore, resume: Resume) -> io::Result<()> {
     })
 }
 
-struct Writer<'a> {
+/// Turns jobs into groups of the log.
+pub(crate) struct Writer<'a> {
     core: &'a LogCore,
     appender: Appender<'a>,
     group: Group,
@@ -151,8 +152,15 @@ struct Writer<'a> {
     waiting: Vec<Completion>,
 }
 
-impl Writer<'_> {
-    fn write(&mut self, jobs: Vec<Job>) {
+impl<'a> Writer<'a> {
+    /// Goes on where recovery ended.
+    pub(crate) fn new(core: &'a LogCore, supply: Supply, position: &Position, seen: LogSeen) -> io::Result<Self> {
+        let appender = Appender::new(core, supply, position, seen)?;
+        Ok(Self { core, appender, group: Group::default(), written: None, waiting: Vec::new() })
+    }
+
+    /// Writes and syncs, then tells everyone who waits.
+    pub(crate) fn write(&mut self, jobs: Vec<Job>) {
         let result = self.take_all(jobs).and_then(|()| self.flush());
         if let Err(error) = &result {
             // The kernel may have lost what it was given: never try the sync again.
@@ -238,7 +246,7 @@ impl Writer<'_> {
     }
 
     /// Writes the last mark, so that a node stopped in good order starts from where it was.
-    fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if self.core.poison.reason().is_some() {
             return;
         }

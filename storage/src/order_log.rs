@@ -17,10 +17,11 @@ use crate::engine::Engine;
 use crate::limits::{ORDER_GATHER_BYTES, ORDER_UNWRITTEN_BYTES, POISON_LOOK_MS};
 use crate::memtable::Memtable;
 use crate::order_keys::{after, page_key, status_key};
-use crate::page_writer::{recover, run_to_the_end};
+use crate::page_writer::recover;
 use crate::pages::{Page, Put, StatusV1, puts_of};
 use crate::poison::Poison;
 use crate::watchdog::Watchdog;
+use crate::workers::{Bell, start_page_writer};
 use crate::{Disk, ListPage, Missing, OpenError, PageBlock, Place, Query, StoredOrder, Syncer};
 
 /// The order log. A cheap handle; the last one dropped writes what is gathered and ends the writer's thread.
@@ -41,7 +42,7 @@ pub(crate) struct OrderCore {
     pub(crate) watchdog: Watchdog,
     memtable: Mutex<Memtable>,
     /// Wakes the writer.
-    pub(crate) filled: Condvar,
+    pub(crate) filled: Bell,
     /// Wakes those who wait for room or for a sync.
     pub(crate) progress: Condvar,
     was_reset: bool,
@@ -66,15 +67,13 @@ impl OrderLog {
             poison,
             watchdog,
             memtable: Mutex::new(memtable),
-            filled: Condvar::new(),
+            filled: Bell::new(),
             progress: Condvar::new(),
             was_reset,
             _lock: lock,
         });
-        let shared = Arc::clone(&core);
-        let writer =
-            std::thread::Builder::new().name("order-writer".into()).spawn(move || run_to_the_end(&shared)).map_err(OpenError::io(dir))?;
-        Ok(Self { handle: Arc::new(Handle { core, writer: Some(writer) }) })
+        let writer = start_page_writer(&core).map_err(OpenError::io(dir))?;
+        Ok(Self { handle: Arc::new(Handle { core, writer }) })
     }
 
     /// Adds the events of one applied entry; call it for **every** entry, in order, also for those without events. Readable
@@ -213,9 +212,18 @@ impl OrderCore {
     }
 
     /// Waits until the writer has done something, or until it is time to look at the poison again.
+    #[cfg(not(feature = "simulation"))]
     fn wait_for_progress<'a>(&'a self, memtable: MutexGuard<'a, Memtable>) -> MutexGuard<'a, Memtable> {
         let look = Duration::from_millis(POISON_LOOK_MS);
         self.progress.wait_timeout(memtable, look).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Does what the writer would: the task that stands for it cannot run meanwhile.
+    #[cfg(feature = "simulation")]
+    fn wait_for_progress<'a>(&'a self, memtable: MutexGuard<'a, Memtable>) -> MutexGuard<'a, Memtable> {
+        drop(memtable);
+        crate::simulated::round(self);
+        self.memtable()
     }
 
     /// The memtable once it is under its bound.

@@ -48,25 +48,31 @@ pub(crate) fn run_to_the_end(core: &OrderCore) {
 
 fn run(core: &OrderCore) -> io::Result<()> {
     while let Some((gathered, sync)) = gather(core) {
-        let watched = core.watchdog.watch();
-        abort::point("pages-write");
-        write(&core.engine, &gathered)?;
-        if sync && !planted::is(Planted::OrdersDurableUnflushed) {
-            abort::point("pages-sync");
-            core.engine.sync()?;
-        }
-        drop(watched);
-        let mut memtable = core.memtable();
-        memtable.written(gathered.through);
-        if sync {
-            memtable.durable = gathered.through;
-            memtable.sync_wanted = memtable.sync_wanted.filter(|wanted| gathered.through < Some(*wanted));
-        }
-        drop(memtable);
-        core.progress.notify_all();
+        write_round(core, &gathered, sync)?;
     }
     let _watched = core.watchdog.watch();
     core.engine.sync()
+}
+
+/// Writes what was gathered, and tells those who wait for it.
+pub(crate) fn write_round(core: &OrderCore, gathered: &Gathered, sync: bool) -> io::Result<()> {
+    let watched = core.watchdog.watch();
+    abort::point("pages-write");
+    write(&core.engine, gathered)?;
+    if sync && !planted::is(Planted::OrdersDurableUnflushed) {
+        abort::point("pages-sync");
+        core.engine.sync()?;
+    }
+    drop(watched);
+    let mut memtable = core.memtable();
+    memtable.written(gathered.through);
+    if sync {
+        memtable.durable = gathered.through;
+        memtable.sync_wanted = memtable.sync_wanted.filter(|wanted| gathered.through < Some(*wanted));
+    }
+    drop(memtable);
+    core.progress.notify_all();
+    Ok(())
 }
 
 /// Waits for work, gathers more of it for a while, and takes all there is; none when the log is closed and written. Also

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::workers::Bell;
+
 /// What the writer found.
 pub(crate) enum Drained<T> {
     /// Some items, in order.
@@ -16,7 +18,8 @@ pub(crate) enum Drained<T> {
 /// Bounded by weight and by count; one item over the weight bound still enters an empty queue.
 pub(crate) struct BoundedQueue<T> {
     inner: Mutex<Inner<T>>,
-    filled: Condvar,
+    /// Rings when there is something, or will never be.
+    pub(crate) filled: Bell,
     emptied: Condvar,
     max_weight: usize,
     max_items: usize,
@@ -31,7 +34,7 @@ struct Inner<T> {
 impl<T> BoundedQueue<T> {
     pub(crate) fn new(max_weight: usize, max_items: usize) -> Self {
         let inner = Inner { items: VecDeque::new(), weight: 0, closed: false };
-        Self { inner: Mutex::new(inner), filled: Condvar::new(), emptied: Condvar::new(), max_weight, max_items }
+        Self { inner: Mutex::new(inner), filled: Bell::new(), emptied: Condvar::new(), max_weight, max_items }
     }
 
     /// Adds an item, waiting for room. Gives it back if the queue is closed.

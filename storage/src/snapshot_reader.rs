@@ -1,12 +1,12 @@
 //! Reading a snapshot file, chunk by chunk.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use bytes::Bytes;
 
 use crate::SnapshotInfo;
+use crate::files::{self, File};
 use crate::frame::damaged;
 use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES};
 use crate::snapshot_writer::{MAGIC, VERSION};
@@ -138,6 +138,6 @@ pub(crate) fn verify(path: &Path) -> io::Result<SnapshotInfo> {
     for chunk in &mut reader {
         chunk?;
     }
-    let file_bytes = std::fs::metadata(path)?.len();
+    let file_bytes = files::metadata(path)?.len();
     Ok(SnapshotInfo { index: reader.index, term: reader.term, meta: reader.meta, path: path.to_owned(), file_bytes })
 }

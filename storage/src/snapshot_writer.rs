@@ -4,12 +4,12 @@
 //! (4); then each chunk as length (4), CRC-32 (4), bytes; at the end a length of 0, the number of chunks (8), and the CRC-32
 //! of everything before it (4).
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use crate::abort;
+use crate::files::{self, File, OpenOptions};
 use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES};
 use crate::planted::{self, Planted};
 use crate::{SnapshotInfo, Snapshots};
@@ -45,7 +45,7 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         // After publishing nothing has this name any more; what cannot be removed now goes at the next opening.
-        if let Err(error) = std::fs::remove_file(&self.path)
+        if let Err(error) = files::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(path = %self.path.display(), %error, "an unfinished snapshot stays until the next start");

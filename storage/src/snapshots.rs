@@ -3,7 +3,6 @@
 //! A file gets its name only when it is whole and synced; the directory is synced after each rename. So a crash leaves at
 //! most a `.part` file, which the next opening removes.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +11,7 @@ use bytes::Bytes;
 
 use crate::abort;
 use crate::durable_file::sync_dir;
+use crate::files::{self, File};
 use crate::limits::SNAPSHOTS_KEPT;
 use crate::planted::{self, Planted};
 use crate::snapshot_reader::verify;
@@ -67,14 +67,14 @@ impl Snapshots {
     /// Checks every file whole; damaged ones are set aside and unfinished ones removed, so that the one before is the newest.
     pub(crate) fn open(dir: &Path) -> Result<Self, OpenError> {
         let (mut good, mut damaged) = (Vec::new(), Vec::new());
-        for entry in std::fs::read_dir(dir).map_err(OpenError::io(dir))? {
+        for entry in files::read_dir(dir).map_err(OpenError::io(dir))? {
             let path = entry.map_err(OpenError::io(dir))?.path();
             match path.extension().and_then(|suffix| suffix.to_str()) {
                 Some(SUFFIX) => match check(&path)? {
                     Some(info) => good.push(info),
                     None => damaged.extend(path.file_name().map(|name| name.to_string_lossy().into_owned())),
                 },
-                Some(PART_SUFFIX) => std::fs::remove_file(&path).map_err(OpenError::io(&path))?,
+                Some(PART_SUFFIX) => files::remove_file(&path).map_err(OpenError::io(&path))?,
                 _ => {}
             }
         }
@@ -113,7 +113,7 @@ impl Snapshots {
         info.path = self.inner.dir.join(format!("{}-{}.{SUFFIX}", info.index, info.term));
         let mut state = self.state();
         abort::point("snapshot-rename");
-        std::fs::rename(part, &info.path)?;
+        files::rename(part, &info.path)?;
         abort::point("snapshot-named");
         if !planted::is(Planted::SnapshotNameNotSynced) {
             sync_dir(&self.inner.dir)?;
@@ -123,7 +123,7 @@ impl Snapshots {
         state.good.sort_by_key(|info| (info.index, info.term));
         while state.good.len() > SNAPSHOTS_KEPT {
             let oldest = state.good.remove(0);
-            std::fs::remove_file(&oldest.path)?;
+            files::remove_file(&oldest.path)?;
         }
         Ok(info)
     }
@@ -145,7 +145,7 @@ fn check(path: &Path) -> Result<Option<SnapshotInfo>, OpenError> {
         Ok(info) => Ok(Some(info)),
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
             tracing::error!(path = %path.display(), %error, "a snapshot is damaged and set aside; an older one or a peer replaces it");
-            std::fs::rename(path, path.with_extension("damaged")).map_err(OpenError::io(path))?;
+            files::rename(path, path.with_extension("damaged")).map_err(OpenError::io(path))?;
             Ok(None)
         }
         Err(source) => Err(OpenError::Io { path: path.to_owned(), source }),

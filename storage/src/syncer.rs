@@ -1,10 +1,10 @@
 //! The last step of durability, replaceable so that a test can make it fail, and the patience with it.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::files::File;
 use crate::limits::STALL_LIMIT_MS;
 
 /// Makes what was written to a database file survive a power cut.

@@ -26,6 +26,10 @@ impl Watchdog {
     /// Poisons `poison` once one write has lasted for `limit`, and at the next look after `fault` gives an error.
     pub(crate) fn start(limit: Duration, poison: &Arc<Poison>, fault: impl Fn() -> io::Result<()> + Send + 'static) -> io::Result<Self> {
         let writes = Arc::new(AtomicU64::new(0));
+        if cfg!(feature = "simulation") {
+            // Its disks never hang, and looks are counted in real time.
+            return Ok(Self { writes });
+        }
         let (watched, poison) = (Arc::downgrade(&writes), Arc::clone(poison));
         let look = move || {
             let (mut seen, mut looks) = (0, 0);

@@ -17,7 +17,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `names`, `call`, `history` | what the clients saw |
+//! | `names`, `call`, `answer`, `history` | what the clients saw |
 //! | `ledger` | what the cluster says it did |
 //! | `replay` | the ledger by itself: stock (I2), identities (I10), limits (I11), order life (I12), log time (I13) |
 //! | `settle`, `keys` | calls against orders: nothing lost (I5, I6), nothing invented (I7), one order for a key (I8) |
@@ -30,6 +30,7 @@
 //! | `judge`, `judgement` | the result, and what it counts |
 
 mod adjustments;
+mod answer;
 mod call;
 mod closing;
 mod history;
@@ -46,6 +47,7 @@ mod settle;
 mod sold_out;
 mod steps;
 
+pub use answer::{Answer, Read};
 pub use call::{Asked, Call, Heard, Step};
 pub use closing::{Closing, Counters, SkuCounters};
 pub use history::{Body, BodyId, History, Line};

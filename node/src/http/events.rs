@@ -132,7 +132,7 @@ impl<P: Port> Feed<P> {
     async fn read(&mut self) -> Option<Read> {
         let _turn = self.app.event_reads.acquire().await.ok()?;
         let (app, buyer, next) = (Arc::clone(&self.app), self.buyer.clone(), self.next);
-        let read = tokio::task::spawn_blocking(move || frames(&app, buyer.as_deref(), next)).await.ok()?;
+        let read = holdfast_raft::blocking(move || frames(&app, buyer.as_deref(), next)).await.ok()?;
         match read {
             Ok(part) => {
                 let moved = part.next != self.next;

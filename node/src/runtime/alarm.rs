@@ -40,7 +40,7 @@ impl Alarm {
                 self.earlier.notified().await;
                 continue;
             }
-            let instant = clock.instant(Moment(at)).into();
+            let instant = clock.instant(Moment(at));
             tokio::select! {
                 biased;
                 () = self.earlier.notified() => {}

@@ -2,11 +2,12 @@
 //! as steered. The only file of the node that reads a clock for the protocol.
 
 use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use holdfast_inventory::desk::ClusterTime;
 use holdfast_inventory::{Millis, Moment, Stamp};
 use holdfast_raft::StampSource;
+use tokio::time::Instant;
 
 use super::locked;
 use super::steering::{Steered, Steering};
@@ -61,8 +62,7 @@ impl Clock {
 
     /// The node's wall clock. Never used for a decision on stock.
     pub(crate) fn wall(&self) -> Stamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let ms = u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX);
         Stamp(ms.saturating_add_signed(self.wall_offset_ms))
     }
 
@@ -139,6 +139,16 @@ impl Clock {
         let own = self.wall();
         locked(&self.inner).steering.steer(now, own, others, members)
     }
+}
+
+#[cfg(feature = "simulation")]
+use crate::simulated::since_epoch;
+
+/// What the machine's wall clock shows.
+#[cfg(not(feature = "simulation"))]
+fn since_epoch() -> Duration {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Longest that a new leader holds orders back until a step of the cluster clock is decided.

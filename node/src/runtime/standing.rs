@@ -18,7 +18,7 @@ impl Runtime {
         };
         let status = raft.status();
         let data = self.config.data.clone();
-        let used_bytes = tokio::task::spawn_blocking(move || directory_bytes(&data)).await.unwrap_or(0);
+        let used_bytes = holdfast_raft::blocking(move || directory_bytes(&data)).await.unwrap_or(0);
         let members = status.members.iter().map(|(&node, member)| self.member_view(raft, node, member, standings.as_deref()));
         let members = members.collect();
         ClusterView {

@@ -1,6 +1,6 @@
 //! Calls to other nodes' services: one connection for each peer, many calls on it, answers in any order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ fn refuse(call: Call) {
 }
 
 /// Calls that wait for their answer. Dropped with the connection, they hear that it broke.
-type Pending = Mutex<HashMap<u64, oneshot::Sender<Answer>>>;
+type Pending = Mutex<BTreeMap<u64, oneshot::Sender<Answer>>>;
 
 async fn exchange(connection: Connection, first: Call, calls: &mut mpsc::Receiver<Call>) {
     let (sink, stream) = connection.split();

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::limits;
+use crate::net::{self, tune};
 use crate::wire::{self, Connection, Gate, HandshakeError, Peer, Purpose, Refusal, WireError};
 
 /// Makes connections; cheap to clone.
@@ -49,7 +49,7 @@ impl Dialer {
 
     async fn connect(&self, to: u64, fallback: &str, purpose: Purpose) -> Result<(Connection, Peer), HandshakeError> {
         let address = self.addresses.get(&to).map_or(fallback, String::as_str);
-        let stream = TcpStream::connect(address).await.map_err(WireError::Io)?;
+        let stream = net::connect(address).await.map_err(WireError::Io)?;
         tune(&stream).map_err(WireError::Io)?;
         let mut connection = wire::connection(stream);
         let peer = wire::greet(&mut connection, &self.gate, to, purpose).await?;
@@ -92,11 +92,4 @@ impl Dialer {
             tracing::info!(peer = to, after_ms = trouble.since.elapsed().as_millis(), "a peer is connected again");
         }
     }
-}
-
-/// Sends small frames at once, and notices a peer that is gone without a word.
-pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let idle = Duration::from_millis(limits::TCP_DEAD_MS);
-    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(idle / 4))
 }

@@ -9,4 +9,4 @@ mod snapshot;
 
 pub(crate) use calls::Calls;
 pub(crate) use client::Network;
-pub(crate) use dial::{Dialer, tune};
+pub(crate) use dial::Dialer;

@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::dial::Dialer;
+use crate::blocking::blocking;
 use crate::limits;
 use crate::mirror::{SnapshotMetaV1, VoteV1};
 use crate::types::{TypeConfig, Vote};
@@ -53,16 +54,12 @@ pub(crate) async fn send(
 ) -> Result<SnapshotResponse<TypeConfig>, SendError> {
     let (mut connection, _) = target.dialer.dial(target.to, target.address, Purpose::Snapshot).await?;
     feed(&mut connection, &SnapshotPart::Begin { vote: VoteV1::from(vote), meta }).await?;
-    let (parts, mut ready) = mpsc::channel(limits::SNAPSHOT_PARTS_AHEAD);
-    let reading = tokio::task::spawn_blocking(move || read_parts(&snapshots, &info, &parts));
-    let (mut chunks, mut sum) = (0, crc32fast::Hasher::new());
-    while let Some(part) = ready.recv().await {
-        sum.update(&part);
-        chunks += 1;
-        feed(&mut connection, &SnapshotPart::Chunks(vec![part])).await?;
-    }
-    reading.await.map_err(io::Error::other).and_then(|read| read).map_err(SendError::Damaged)?;
-    feed(&mut connection, &SnapshotPart::End { chunks, sum: sum.finalize() }).await?;
+    let (parts, ready) = mpsc::channel(limits::SNAPSHOT_PARTS_AHEAD);
+    let reading = read_parts(snapshots, info, parts);
+    let (read, sent) = tokio::join!(reading, send_parts(&mut connection, ready));
+    read.map_err(SendError::Damaged)?;
+    let (chunks, sum) = sent?;
+    feed(&mut connection, &SnapshotPart::End { chunks, sum }).await?;
     let installing = Duration::from_millis(limits::SNAPSHOT_INSTALL_MS);
     let done: SnapshotDone = within(installing, wire::receive(&mut connection)).await?;
     match (done.refused, done.vote) {
@@ -72,19 +69,39 @@ pub(crate) async fn send(
 }
 
 /// Reads the file twice: once to know that it is good, so that a damaged one harms no other node, once to send it.
-fn read_parts(snapshots: &Snapshots, info: &SnapshotInfo, parts: &mpsc::Sender<Bytes>) -> io::Result<()> {
-    let mut file = info.open_raw()?;
-    for chunk in snapshots.reader(info)? {
-        chunk?;
-    }
+async fn read_parts(snapshots: Snapshots, info: SnapshotInfo, parts: mpsc::Sender<Bytes>) -> io::Result<()> {
+    let opening = move || {
+        let file = info.open_raw()?;
+        for chunk in snapshots.reader(&info)? {
+            chunk?;
+        }
+        Ok::<_, io::Error>(file)
+    };
+    let mut file = blocking(opening).await??;
     loop {
-        let mut part = Vec::with_capacity(limits::SNAPSHOT_PART_BYTES);
-        (&mut file).take(limits::SNAPSHOT_PART_BYTES as u64).read_to_end(&mut part)?;
+        let reading = move || {
+            let mut part = Vec::with_capacity(limits::SNAPSHOT_PART_BYTES);
+            (&mut file).take(limits::SNAPSHOT_PART_BYTES as u64).read_to_end(&mut part)?;
+            Ok::<_, io::Error>((file, part))
+        };
+        let part;
+        (file, part) = blocking(reading).await??;
         // The receiver of the parts is gone when the transfer was given up.
-        if part.is_empty() || parts.blocking_send(Bytes::from(part)).is_err() {
+        if part.is_empty() || parts.send(Bytes::from(part)).await.is_err() {
             return Ok(());
         }
     }
+}
+
+/// Sends the parts as they come; gives their number and their checksum.
+async fn send_parts(connection: &mut Connection, mut ready: mpsc::Receiver<Bytes>) -> Result<(u64, u32), WireError> {
+    let (mut chunks, mut sum) = (0, crc32fast::Hasher::new());
+    while let Some(part) = ready.recv().await {
+        sum.update(&part);
+        chunks += 1;
+        feed(connection, &SnapshotPart::Chunks(vec![part])).await?;
+    }
+    Ok((chunks, sum.finalize()))
 }
 
 async fn feed(connection: &mut Connection, part: &SnapshotPart) -> Result<(), WireError> {

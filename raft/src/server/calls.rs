@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::Host;
+use crate::blocking::blocking;
 use crate::limits;
 use crate::wire::{Connection, ForwardAnswer, ForwardAsk, ForwardBody, WireError, pack, unpack};
 
@@ -66,7 +67,7 @@ async fn handle(host: &Arc<Host>, from: NodeId, body: ForwardBody) -> Option<Byt
             let orders = host.orders.clone();
             let max = max_bytes.min(limits::BACKFILL_BYTES) as usize;
             let place = (LogIndex(from.0), from.1);
-            let pages = tokio::task::spawn_blocking(move || orders.pages(place, LogIndex(through), max)).await.ok()?;
+            let pages = blocking(move || orders.pages(place, LogIndex(through), max)).await.ok()?;
             match pages {
                 Ok(block) => block.map(|block| Bytes::from(codec::encode(&block))),
                 Err(error) => {

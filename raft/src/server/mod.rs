@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use holdfast_inventory::NodeId;
 use holdfast_storage::{OrderLog, Snapshots};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarm::Alarm;
-use crate::network::tune;
+use crate::net::{Listener, Stream, tune};
 use crate::types::Consensus;
 use crate::wire::{self, BootstrapWord, Connection, Gate, HandshakeError, Peer, Purpose, WireError};
 use crate::{Service, limits};
@@ -64,7 +63,7 @@ impl Host {
 
 /// Accepts connections until the host stops, and returns when none is left: consensus is asked nothing more then. Dropping
 /// it ends them all.
-pub(crate) async fn serve(listener: TcpListener, host: Arc<Host>) {
+pub(crate) async fn serve(listener: Listener, host: Arc<Host>) {
     let mut connections = JoinSet::new();
     host.stopping.run_until_cancelled(accept(listener, &host, &mut connections)).await;
     let answered = async { while connections.join_next().await.is_some() {} };
@@ -73,7 +72,7 @@ pub(crate) async fn serve(listener: TcpListener, host: Arc<Host>) {
     }
 }
 
-async fn accept(listener: TcpListener, host: &Arc<Host>, connections: &mut JoinSet<()>) {
+async fn accept(listener: Listener, host: &Arc<Host>, connections: &mut JoinSet<()>) {
     let permits = Arc::new(Semaphore::new(limits::MAX_CONNECTIONS));
     loop {
         while connections.try_join_next().is_some() {}
@@ -97,7 +96,7 @@ async fn accept(listener: TcpListener, host: &Arc<Host>, connections: &mut JoinS
     }
 }
 
-async fn attend(stream: TcpStream, host: &Arc<Host>) -> Result<(), HandshakeError> {
+async fn attend(stream: Stream, host: &Arc<Host>) -> Result<(), HandshakeError> {
     tune(&stream).map_err(WireError::Io)?;
     let mut connection = wire::connection(stream);
     let limit = Duration::from_millis(limits::CONNECT_MS);

@@ -8,6 +8,7 @@ use holdfast_storage::{SnapshotReceiver, Snapshots};
 use openraft::alias::SnapshotOf;
 use tokio::sync::mpsc;
 
+use crate::blocking::blocking;
 use crate::limits;
 use crate::mirror::{SnapshotMetaV1, VoteV1};
 use crate::snapshot::SnapshotFile;
@@ -45,16 +46,14 @@ impl From<WireError> for TakeError {
 async fn take(connection: &mut Connection, snapshots: &Snapshots) -> Result<SnapshotReceiver, TakeError> {
     let receiver = snapshots.receiver().map_err(TakeError::Disk)?;
     let (parts, ready) = mpsc::channel(limits::SNAPSHOT_PARTS_AHEAD);
-    let writing = tokio::task::spawn_blocking(move || write_parts(receiver, ready));
-    let complete = receive_parts(connection, parts).await;
-    let written = writing.await.map_err(io::Error::other).and_then(|written| written).map_err(TakeError::Disk);
+    let (complete, written) = tokio::join!(receive_parts(connection, parts), write_parts(receiver, ready));
     complete?;
-    written
+    written.map_err(TakeError::Disk)
 }
 
-fn write_parts(mut receiver: SnapshotReceiver, mut ready: mpsc::Receiver<Bytes>) -> io::Result<SnapshotReceiver> {
-    while let Some(part) = ready.blocking_recv() {
-        receiver.write(&part)?;
+async fn write_parts(mut receiver: SnapshotReceiver, mut ready: mpsc::Receiver<Bytes>) -> io::Result<SnapshotReceiver> {
+    while let Some(part) = ready.recv().await {
+        receiver = blocking(move || receiver.write(&part).map(|()| receiver)).await??;
     }
     Ok(receiver)
 }

@@ -11,10 +11,10 @@ use holdfast_inventory::codec::{self, CodecError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use tokio::net::TcpStream;
 use tokio_util::codec::{Decoder, Encoder, Framed};
 
 use crate::limits;
+use crate::net::Stream;
 
 /// Version of the frame layout.
 const FRAME_VERSION: u8 = 1;
@@ -26,7 +26,7 @@ const HEAD_BYTES: usize = 6;
 const LENGTH_BYTES: usize = 8;
 
 /// A peer connection.
-pub(crate) type Connection = Framed<TcpStream, FrameCodec>;
+pub(crate) type Connection = Framed<Stream, FrameCodec>;
 
 /// Cuts a stream of bytes into frames of at most so many bytes.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl From<CodecError> for WireError {
 }
 
 /// Frames on a fresh connection; nothing longer than a hello passes until [`raise_limit`].
-pub(crate) fn connection(stream: TcpStream) -> Connection {
+pub(crate) fn connection(stream: Stream) -> Connection {
     Framed::new(stream, FrameCodec { max_bytes: limits::MAX_HELLO_BYTES })
 }
 

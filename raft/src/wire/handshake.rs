@@ -16,6 +16,8 @@ use super::hello::{Hello, MAGIC, PROTOCOL, Purpose, Refusal, Verdict, Welcome, W
 use super::proof::ClusterKey;
 use crate::Fatal;
 use crate::alarm::Alarm;
+use crate::blocking::blocking;
+use crate::chance;
 
 /// Who this node is to its peers, and whom it lets in. Shared by all connections.
 #[derive(Debug)]
@@ -116,7 +118,7 @@ impl Gate {
 
     async fn judge_off_thread(self: &Arc<Self>, who: Who, purpose: Purpose) -> Option<Refusal> {
         let gate = Arc::clone(self);
-        tokio::task::spawn_blocking(move || gate.judge(&who, purpose)).await.unwrap_or(Some(Refusal::Fault))
+        blocking(move || gate.judge(&who, purpose)).await.unwrap_or(Some(Refusal::Fault))
     }
 
     fn verdict(&self, label: &[u8], transcript: &Transcript, refused: Option<Refusal>) -> Verdict {
@@ -152,7 +154,7 @@ fn welcomed(hello: &Hello, welcome: &Welcome) -> Vec<u8> {
 
 /// The calling side. Afterwards full-sized frames pass.
 pub(crate) async fn greet(connection: &mut Connection, gate: &Arc<Gate>, to: u64, purpose: Purpose) -> Result<Peer, HandshakeError> {
-    let hello = Hello { magic: MAGIC, protocol: PROTOCOL, who: gate.who(), to, purpose, challenge: rand::random() };
+    let hello = Hello { magic: MAGIC, protocol: PROTOCOL, who: gate.who(), to, purpose, challenge: chance::random() };
     send(connection, &hello).await?;
     let welcome: Welcome = receive(connection).await?;
     if welcome.magic != MAGIC || welcome.protocol != PROTOCOL {
@@ -179,7 +181,7 @@ pub(crate) async fn answer(connection: &mut Connection, gate: &Arc<Gate>, ready:
     if hello.magic != MAGIC || hello.protocol != PROTOCOL {
         return Err(HandshakeError::Rejected(Refusal::Protocol));
     }
-    let mut welcome = Welcome { magic: MAGIC, protocol: PROTOCOL, who: gate.who(), challenge: rand::random(), proof: [0; 32] };
+    let mut welcome = Welcome { magic: MAGIC, protocol: PROTOCOL, who: gate.who(), challenge: chance::random(), proof: [0; 32] };
     welcome.proof = gate.key.prove(b"welcome", &[&welcomed(&hello, &welcome)]);
     send(connection, &welcome).await?;
     let transcript = Transcript::new(&hello, &welcome);

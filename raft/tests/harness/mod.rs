@@ -115,7 +115,7 @@ impl Cluster {
         RaftConfig {
             node: id,
             members: self.members.clone(),
-            listener,
+            listener: listener.into(),
             bootstrap,
             params: Params::default(),
             cluster_name: "test".into(),

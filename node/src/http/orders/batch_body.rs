@@ -58,7 +58,7 @@ async fn parse<P: Port>(app: &Arc<App<P>>, bytes: Bytes, apply_before: Stamp) ->
         return drafts(app, &bytes, apply_before);
     }
     let app = Arc::clone(app);
-    tokio::task::spawn_blocking(move || drafts(&app, &bytes, apply_before)).await.unwrap_or_else(|_| Err(Reply::internal()))
+    holdfast_raft::blocking(move || drafts(&app, &bytes, apply_before)).await.unwrap_or_else(|_| Err(Reply::internal()))
 }
 
 fn drafts<P: Port>(app: &App<P>, bytes: &Bytes, apply_before: Stamp) -> Result<Drafts, Reply> {

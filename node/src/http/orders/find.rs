@@ -79,7 +79,7 @@ pub(super) fn is_told(missing: &[Missing], order: OrderRef, known: Option<Status
 
 /// Reads the order log on a blocking thread.
 pub(super) async fn blocking<T: Send + 'static>(read: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Reply> {
-    match tokio::task::spawn_blocking(read).await {
+    match holdfast_raft::blocking(read).await {
         Ok(Ok(read)) => Ok(read),
         Ok(Err(error)) => {
             tracing::error!(%error, "the order log was not read");

@@ -1,0 +1,62 @@
+//! The simulation itself: repeatable, clean on the product, and not blind.
+
+use holdfast_simulation::{Outcome, Planted, plant, run, trace};
+
+/// A planted bug is found within so many seeds.
+const SEEDS: u64 = 200;
+
+/// Seeds that found something once.
+const REGRESSIONS: [(u64, &str); 0] = [];
+
+/// On a thread of its own, as each test runs: what a simulation has, it has of its thread.
+fn kept(seed: u64) -> Outcome {
+    std::thread::spawn(move || run(seed, true)).join().unwrap()
+}
+
+#[test]
+fn a_seed_repeats_byte_for_byte() {
+    for seed in 0..12 {
+        let (one, two) = (kept(seed), kept(seed));
+        assert!(one.lines > 1_000, "seed {seed} told {} lines", one.lines);
+        assert_eq!(trace::difference(&one.text, &two.text), None, "seed {seed}");
+        assert_eq!(one.hash, two.hash);
+    }
+}
+
+#[test]
+fn seeds_differ() {
+    assert_ne!(kept(1).hash, kept(2).hash);
+}
+
+#[test]
+fn seeds_that_found_something_are_clean() {
+    for (seed, found) in REGRESSIONS {
+        assert_eq!(run(seed, false).violations, Vec::<String>::new(), "seed {seed}: {found}");
+    }
+}
+
+#[test]
+fn without_a_planted_bug_nothing_is_found() {
+    plant(None);
+    for seed in 0..SEEDS / 4 {
+        assert_eq!(run(seed, false).violations, Vec::<String>::new(), "seed {seed}");
+    }
+}
+
+#[test]
+fn every_planted_bug_is_found() {
+    let missed: Vec<Planted> = Planted::ALL.into_iter().filter(|bug| !is_found(*bug)).collect();
+    assert_eq!(missed, [], "not found within {SEEDS} seeds");
+}
+
+fn is_found(bug: Planted) -> bool {
+    let search = move || {
+        plant(Some(bug));
+        (0..SEEDS).find_map(|seed| run(seed, false).violations.first().map(|told| (seed, told.clone())))
+    };
+    let found = std::thread::spawn(search).join().unwrap();
+    if let Some((seed, told)) = &found {
+        println!("{bug:?} → seed {seed} → {told}");
+    }
+    found.is_some()
+}
