@@ -9,17 +9,17 @@ use crate::config::{LogFormat, LogSection};
 pub const FILTER_VARIABLE: &str = "HOLDFAST_LOG";
 
 /// The filter with [`NEEDLESS_LOGS`] turned down, but for sources that it names itself.
-fn without_needless(wanted: String) -> String {
+fn without_needless(wanted: &str) -> String {
     NEEDLESS_LOGS
         .iter()
         .filter(|(source, _)| !wanted.contains(source))
-        .fold(wanted.clone(), |filter, (source, level)| format!("{filter},{source}={level}"))
+        .fold(wanted.to_owned(), |filter, (source, level)| format!("{filter},{source}={level}"))
 }
 
 /// Sends the logs of this process to standard error; a second call changes nothing.
 pub fn start(section: &LogSection) {
     let wanted = std::env::var(FILTER_VARIABLE).unwrap_or_else(|_| section.filter.clone());
-    let filter = EnvFilter::try_new(without_needless(wanted)).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(without_needless(&wanted)).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match section.format {
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn needless_sources_are_turned_down_unless_they_are_asked_for() {
-        let filter = without_needless("info,openraft::replication=debug".into());
+        let filter = without_needless("info,openraft::replication=debug");
         assert!(filter.starts_with("info,openraft::replication=debug,"), "{filter}");
         assert_eq!(filter.matches("openraft::replication=").count(), 1, "{filter}");
         assert!(filter.contains("openraft::core::heartbeat=off"), "{filter}");

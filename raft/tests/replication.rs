@@ -173,7 +173,7 @@ async fn a_node_whose_snapshot_is_damaged_goes_on_with_that_of_another() {
     eventually("a purged log", || (cluster.node(3).status().purged > LogIndex(60)).then_some(())).await;
     cluster.stop(NodeId(3)).await;
     let snapshots = |cluster: &Cluster, id| cluster.dirs[&NodeId(id)].path().join("snapshots");
-    let newest = newest_snapshot(&snapshots(&cluster, 3));
+    let newest = newest_snapshot(&snapshots(&cluster, 3)).unwrap();
     let mut bytes = std::fs::read(&newest).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -182,7 +182,7 @@ async fn a_node_whose_snapshot_is_damaged_goes_on_with_that_of_another() {
     let Err(refused) = cluster.try_start(NodeId(3), false).await else { panic!("it started without its state") };
     assert!(matches!(refused, StartError::SnapshotLost { .. }) && !refused.refused(), "{refused}");
 
-    let other = newest_snapshot(&snapshots(&cluster, 1));
+    let other = newest_snapshot(&snapshots(&cluster, 1)).unwrap();
     std::fs::copy(&other, snapshots(&cluster, 3).join(other.file_name().unwrap())).unwrap();
     cluster.try_start(NodeId(3), false).await.unwrap();
     cluster.everyone_has(last).await;
@@ -190,11 +190,11 @@ async fn a_node_whose_snapshot_is_damaged_goes_on_with_that_of_another() {
     assert_eq!(digest(3), digest(1));
 }
 
-fn newest_snapshot(dir: &Path) -> PathBuf {
-    let files =
-        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "snap"));
-    let index = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().split('-').next().unwrap().parse::<u64>().unwrap();
-    files.max_by_key(index).unwrap()
+/// The snapshot with the highest index, which its name begins with.
+fn newest_snapshot(dir: &Path) -> Option<PathBuf> {
+    let index = |path: &PathBuf| path.file_stem()?.to_str()?.split('-').next()?.parse::<u64>().ok();
+    let files = std::fs::read_dir(dir).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    files.filter(|path| path.extension().is_some_and(|kind| kind == "snap")).max_by_key(index)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
