@@ -36,6 +36,8 @@ mod bootstrap;
 mod chance;
 mod config;
 mod error;
+#[cfg(test)]
+mod format_tests;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod ledger;

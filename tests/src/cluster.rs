@@ -51,8 +51,10 @@ impl Cluster {
     pub fn prepare(_turn: &Turn, options: ClusterOptions) -> Result<Cluster> {
         let dir = TempDir::with_prefix("holdfast-test-")?;
         let addresses = ports::free(3 * usize::try_from(options.nodes)?)?;
-        let members: Vec<Member> =
-            (1..).zip(addresses.chunks_exact(3)).map(|(id, a)| Member { id, api: a[0], admin: a[1], peer: a[2], weight: 1 }).collect();
+        let members: Vec<Member> = (1..)
+            .zip(addresses.chunks_exact(3))
+            .map(|(id, a)| Member { id, api: a[0], admin: a[1], peer: a[2], weight: options.weight(id) })
+            .collect();
         std::fs::write(dir.path().join("cluster.toml"), options.cluster_file(&members))?;
         let running = members.iter().map(|_| None).collect();
         Ok(Cluster { options, dir, members, running, ended: false })

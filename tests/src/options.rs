@@ -27,6 +27,8 @@ pub struct ClusterOptions {
     pub program: PathBuf,
     /// How many nodes.
     pub nodes: u64,
+    /// Weight of node *n*, at n − 1; absent: 1.
+    pub weights: Vec<u32>,
     /// Name of the cluster.
     pub name: String,
     /// Whether [`Cluster::hang_disk`](crate::cluster::Cluster::hang_disk) works, and a disk that hangs for 5 s is given up.
@@ -42,6 +44,7 @@ impl ClusterOptions {
         Self {
             program: program.into(),
             nodes: 3,
+            weights: Vec::new(),
             name: "under-test".into(),
             disks_can_hang: false,
             data_roots: Vec::new(),
@@ -54,6 +57,11 @@ impl ClusterOptions {
     pub fn nodes(mut self, nodes: u64) -> Self {
         self.nodes = nodes;
         self
+    }
+
+    /// The weight of node `id`.
+    pub(crate) fn weight(&self, id: u64) -> u32 {
+        usize::try_from(id).ok().and_then(|id| self.weights.get(id - 1)).copied().unwrap_or(1)
     }
 
     /// Sets `key` in `[section]` of `cluster.toml`; everything else keeps the product's default.

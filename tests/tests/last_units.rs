@@ -36,3 +36,17 @@ async fn buyers_of_one_node_get_the_units_of_all_slices() -> Result<()> {
     checks::all(&cluster, "seat", &report).await?;
     cluster.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slices_follow_the_weights_of_the_nodes() -> Result<()> {
+    let turn = Turn::take().await?;
+    let mut options = ClusterOptions::new(program!());
+    options.weights = vec![1, 2, 3];
+    let cluster = Cluster::start(&turn, options).await?;
+    operator::create_sku(cluster.admin(1), "seat", 6_000).await?;
+
+    // A tenth is kept back; the rest goes by weight.
+    let audit = operator::granted(cluster.admin(1), "seat", 3).await?;
+    ensure!(audit.pool == 600 && audit.slices == [(1, 900), (2, 1_800), (3, 2_700)], "{audit:?}");
+    cluster.end().await
+}

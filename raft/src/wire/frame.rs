@@ -162,6 +162,14 @@ pub(crate) async fn receive<M: Message>(connection: &mut Connection) -> Result<M
     }
 }
 
+/// A frame as it travels.
+#[cfg(test)]
+pub(crate) fn framed(frame: Bytes) -> io::Result<BytesMut> {
+    let mut bytes = BytesMut::new();
+    FrameCodec { max_bytes: limits::MAX_FRAME_BYTES }.encode(frame, &mut bytes)?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
