@@ -18,6 +18,13 @@ use crate::{Disk, DiskId, Identity, LogStore, OpenError, OrderLog, Peers, Roster
 
 const IDENTITY_KIND: u8 = 1;
 const PEERS_KIND: u8 = 2;
+/// Sizes of the Raft log's files; small in a simulation, whose logs are short and must still fill some.
+const SEGMENTS: SegmentBytes = if cfg!(feature = "simulation") {
+    SegmentBytes { first: 16 << 10, most: 64 << 10 }
+} else {
+    SegmentBytes { first: LOG_FIRST_SEGMENT_BYTES, most: LOG_SEGMENT_BYTES }
+};
+
 const PARTS: [&str; 3] = ["log", "orders", "snapshots"];
 
 /// Whether a missing directory is made.
@@ -112,12 +119,12 @@ impl DataDir {
 
     /// Opens the Raft log; once per process.
     pub fn log(&self) -> Result<LogStore, OpenError> {
-        self.open_log(SegmentBytes { first: LOG_FIRST_SEGMENT_BYTES, most: LOG_SEGMENT_BYTES }, &self.disk)
+        self.open_log(SEGMENTS, &self.disk)
     }
 
     /// Opens the Raft log with another last step of durability, which a test can make fail.
     pub fn log_with(&self, syncer: Arc<dyn Syncer>) -> Result<LogStore, OpenError> {
-        self.log_sized(syncer, LOG_FIRST_SEGMENT_BYTES, LOG_SEGMENT_BYTES)
+        self.log_sized(syncer, SEGMENTS.first, SEGMENTS.most)
     }
 
     /// Opens the Raft log with segments of another size, `first` bytes at first and `most` in the end, which a test makes small.

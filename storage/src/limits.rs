@@ -25,12 +25,10 @@ pub const RECORD_OVERHEAD_BYTES: usize = 64;
 pub const LOG_SECTOR_BYTES: usize = 512;
 
 /// Size of a log's first segment; each next one has twice as much, so that a new node does not wait for zeros.
-/// Small in a simulation, whose logs are short.
-pub const LOG_FIRST_SEGMENT_BYTES: u64 = if cfg!(feature = "simulation") { 16 << 10 } else { 1 << 20 };
+pub const LOG_FIRST_SEGMENT_BYTES: u64 = 1 << 20;
 
 /// Size of a segment at most, unless one append is larger.
-/// Small in a simulation, too.
-pub const LOG_SEGMENT_BYTES: u64 = if cfg!(feature = "simulation") { 64 << 10 } else { 64 << 20 };
+pub const LOG_SEGMENT_BYTES: u64 = 64 << 20;
 
 /// Zeros of a new segment that are written in one piece, each piece synced.
 pub const LOG_ZEROS_BYTES: usize = 1 << 20;
