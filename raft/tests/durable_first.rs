@@ -3,6 +3,8 @@
 //! With the feature `planted-bugs` the same is asked of nodes with one bug at a time, each of which must be caught by the promise
 //! that it breaks.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod harness;
 
 use std::fs::File;
