@@ -20,10 +20,11 @@
 //! | `state` | the replicated state: one file per command |
 //! | `desk` | the node-local protocol: admit, batch, resend, fence, refill |
 //! | `reconcile` | the leader's policy: grants, returns, reclaim, modes |
-//! | `codec` | bytes of commands and snapshots |
+//! | `codec`, `cautious` | bytes of commands and snapshots; lists that announce more than they have |
 //! | `planted` | bugs for tests of the tests; nothing of it without its feature |
 //! | `fuzz` | what must hold of any bytes; in no build of the product |
 
+mod cautious;
 pub mod codec;
 mod command;
 pub mod desk;

@@ -25,6 +25,7 @@ pub struct Order {
     /// Who bought.
     pub buyer: Box<str>,
     /// What was bought.
+    #[serde(deserialize_with = "crate::cautious::list")]
     pub lines: Lines,
     /// Stamp of the accepting entry.
     pub created: Stamp,

@@ -54,6 +54,7 @@ pub struct OrderRequest<'a> {
     #[serde(borrow)]
     pub buyer: Cow<'a, str>,
     /// What; every SKU once.
+    #[serde(deserialize_with = "crate::cautious::list")]
     pub lines: Lines,
     /// Buy at once instead of holding.
     pub confirm: bool,
@@ -81,6 +82,7 @@ pub struct Content<'a> {
     #[serde(borrow)]
     pub buyer: Cow<'a, str>,
     /// What was bought.
+    #[serde(deserialize_with = "crate::cautious::list")]
     pub lines: Lines,
     /// Stamp of acceptance.
     pub created: Stamp,

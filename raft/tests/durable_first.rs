@@ -4,6 +4,8 @@
 //! that it breaks.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod harness;
 
 use std::fs::File;

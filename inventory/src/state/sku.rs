@@ -44,6 +44,7 @@ pub struct Sku {
     /// Units of confirmed orders.
     pub confirmed: u64,
     /// What nodes may sell, by session, ascending.
+    #[serde(deserialize_with = "crate::cautious::list")]
     pub slices: SmallVec<[Slice; 4]>,
     /// Last entry that changed anything here.
     pub changed_at: LogIndex,
