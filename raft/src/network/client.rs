@@ -121,9 +121,12 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
                 };
                 return Ok(Box::pin(futures_util::stream::iter(answer)) as BoxStream<'s, _>);
             }
+            // openraft's pause after a failure is in its stream of requests: dialled before the first one is there, a peer that is
+            // down would be dialled without any pause.
+            let Some(first) = input.next().await else { return Ok(Box::pin(futures_util::stream::empty()) as BoxStream<'s, _>) };
             let dialled = self.network.dialer.dial(self.to, &self.address, Purpose::Append).await;
             let (connection, _) = dialled.map_err(|error| append::unreachable(&error))?;
-            Ok(append::stream(connection, input))
+            Ok(append::stream(connection, futures_util::stream::iter([first]).chain(input)))
         })
     }
 
