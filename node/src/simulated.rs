@@ -85,6 +85,11 @@ impl SimulatedNode {
         StateAt { index: inventory.last_index(), digest: inventory.digest() }
     }
 
+    /// Whether pages of the order log are missing that a snapshot jumped over, and are on their way.
+    pub fn has_gap(&self) -> bool {
+        !self.raft.orders().missing().is_empty()
+    }
+
     /// Stops in good order.
     pub async fn stop(&self, limit: Duration) {
         self.runtime.drain(limit).await;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use harness::{CALM, Cluster, DEADLINE, eventually, sku};
+use harness::{CALM, Cluster, DEADLINE, eventually, rebound, sku};
 use holdfast_inventory::{AdjustStock, Command, LogIndex, Mode, NodeId, SkuId, codec};
 use holdfast_raft::{CallError, ProposeError, RaftRole, SnapshotPolicy, StartError, Timing};
 
@@ -54,6 +54,27 @@ async fn only_the_leader_proposes_and_gives_read_indices() {
     let status = cluster.running[&leader].node.status();
     assert_eq!((status.state, status.leader, status.members.len()), (RaftRole::Leader, Some(leader), 3));
     assert!(status.committed >= index && status.applied >= index && status.last_quorum_ack_ms.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_is_down_is_not_dialled_without_pause() {
+    let mut cluster = Cluster::started(3).await;
+    let leader = cluster.leader().await;
+    let down = cluster.members.keys().copied().find(|id| *id != leader).unwrap();
+    cluster.stop(down).await;
+    let closing = rebound(&cluster.members[&down].peer);
+    closing.set_nonblocking(true).unwrap();
+    let closing = tokio::net::TcpListener::from_std(closing).unwrap();
+    let mut dials = 0;
+    let counting = async {
+        loop {
+            drop(closing.accept().await.unwrap());
+            dials += 1;
+        }
+    };
+    cluster.create_sku("ticket").await;
+    assert!(tokio::time::timeout(Duration::from_secs(1), counting).await.is_err());
+    assert!((1..100).contains(&dials), "{dials} dials in a second");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,8 +33,8 @@ pub(crate) struct Machine {
     pub(crate) running: RefCell<Option<SimulatedNode>>,
     /// Asks the process to stop in good order.
     pub(crate) stop: Notify,
-    /// Whether it is stopping.
-    pub(crate) is_stopping: Cell<bool>,
+    /// Whether its history had a gap at the last look.
+    pub(crate) has_gap: Cell<bool>,
     /// Why the process ended by itself.
     pub(crate) left: RefCell<Option<String>>,
     /// Its wall clock against simulated time, in milliseconds.
@@ -56,7 +56,7 @@ impl Cluster {
                 disk,
                 running: RefCell::default(),
                 stop: Notify::new(),
-                is_stopping: Cell::new(false),
+                has_gap: Cell::new(false),
                 left: RefCell::default(),
                 wall_offset_ms: Cell::new(0),
             }

@@ -125,7 +125,8 @@ pub(crate) async fn connect_api(host: String) -> io::Result<Stream> {
 
 async fn connect(own: String, other: String, port: u16) -> io::Result<Stream> {
     passable(&own, &other).await;
-    let stream = TcpStream::connect((other.as_str(), port)).await?;
+    let connected = TcpStream::connect((other.as_str(), port)).await;
+    let stream = connected.inspect_err(|error| trace::tell(format_args!("{own} dials {other}: {error}")))?;
     passable(&other, &own).await;
     Ok(Box::new(Connection { stream, own, other, tells_bytes: port == PEER_PORT }))
 }

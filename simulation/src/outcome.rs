@@ -19,6 +19,10 @@ pub struct Counts {
     pub unknown: usize,
     /// Syncs of files.
     pub syncs: u64,
+    /// Times that a node came to lead.
+    pub leaders: u64,
+    /// Gaps in a node's history that a snapshot left, each filled from a peer.
+    pub gaps: u64,
     /// Faults that really happened, by kind.
     pub faults: BTreeMap<&'static str, u64>,
 }
@@ -36,6 +40,8 @@ impl Counts {
         self.orders += other.orders;
         self.unknown += other.unknown;
         self.syncs += other.syncs;
+        self.leaders += other.leaders;
+        self.gaps += other.gaps;
         for (kind, count) in &other.faults {
             *self.faults.entry(kind).or_default() += count;
         }
@@ -44,12 +50,10 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { simulated, calls, acknowledged, orders, unknown, syncs, faults } = self;
-        writeln!(
-            f,
-            "{:.1} s simulated, {calls} calls, {acknowledged} acknowledged, {orders} orders, {unknown} unknown, {syncs} syncs",
-            simulated.as_secs_f64()
-        )?;
+        let Self { simulated, calls, acknowledged, orders, unknown, syncs, leaders, gaps, faults } = self;
+        let seconds = simulated.as_secs_f64();
+        writeln!(f, "{seconds:.1} s simulated, {calls} calls, {acknowledged} acknowledged, {unknown} unknown, {orders} orders")?;
+        writeln!(f, "{syncs} syncs, {leaders} leaders, {gaps} gaps filled")?;
         faults.iter().try_for_each(|(kind, count)| writeln!(f, "fired: {kind} {count}"))
     }
 }

@@ -25,11 +25,19 @@ pub fn run(seed: u64, keeps_text: bool) -> Outcome {
     let plan = Plan::of(seed);
     trace::tell(format_args!("{plan:?}"));
     let mut counts = Counts::default();
-    let ran = catch_unwind(AssertUnwindSafe(|| World::new(seed, plan).run(&mut counts)));
-    let violations = ran.unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        vec![format!("a panic: {}", said.unwrap_or("without words"))]
-    });
+    let mut world = World::new(seed, plan);
+    let violations = match catch_unwind(AssertUnwindSafe(|| world.run(&mut counts))) {
+        Ok(violations) => {
+            world.end();
+            violations
+        }
+        Err(panic) => {
+            #[allow(clippy::mem_forget, reason = "what a panic left half done panics again when it is dropped")]
+            std::mem::forget(world);
+            let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+            vec![format!("a panic: {}", said.unwrap_or("without words"))]
+        }
+    };
     let (hash, lines, text) = trace::end();
     Outcome { seed, violations, counts, hash, lines, text }
 }
@@ -71,7 +79,11 @@ impl World {
     fn new(seed: u64, plan: Plan) -> Self {
         let mut builder = turmoil::Builder::new();
         builder.rng_seed(seed).tick_duration(TICK).simulation_duration(LONGEST).tcp_capacity(TCP_SEGMENTS);
-        builder.min_message_latency(Duration::ZERO).max_message_latency(Duration::from_millis(plan.latency_ms)).enable_random_order();
+        builder
+            .min_message_latency(Duration::ZERO)
+            .max_message_latency(Duration::from_millis(plan.latency_ms))
+            .enable_random_order()
+            .ephemeral_ports(1_024..=65_535);
         let mut sim = builder.build();
         let cluster = Cluster::new(seed, &plan);
         let clock = Rc::clone(&cluster);
@@ -103,7 +115,7 @@ impl World {
     }
 
     /// Runs to the end; what does not hold.
-    fn run(mut self, counts: &mut Counts) -> Vec<String> {
+    fn run(&mut self, counts: &mut Counts) -> Vec<String> {
         loop {
             match self.sim.step() {
                 Ok(false) => {}
@@ -115,7 +127,7 @@ impl World {
             }
             trace::set_now(self.sim.elapsed());
             self.follow(counts);
-            self.look();
+            self.look(counts);
             if !self.progress.violations.borrow().is_empty() && self.progress.judgement.borrow().is_none() {
                 break;
             }
@@ -128,9 +140,7 @@ impl World {
             counts.orders = judgement.counts.orders;
             counts.unknown = judgement.counts.unknown;
         }
-        let violations = self.progress.violations.take();
-        self.end();
-        violations
+        self.progress.violations.take()
     }
 
     /// Ends all processes: nothing of this run may be left on the thread.
@@ -236,7 +246,6 @@ impl World {
             }
             Fault::Stop if self.is_well(node) => {
                 counts.fired("stop");
-                machine.is_stopping.set(true);
                 machine.stop.notify_one();
                 self.ending.insert(node, lasts);
             }
@@ -296,17 +305,12 @@ impl World {
 
     /// Undoes everything; what was not made by now is not made any more. Waits for nodes that are ending by themselves.
     fn heal(&mut self) {
-        for (&node, machine) in &self.cluster.members {
-            if self.ending.contains_key(&node) {
-                machine.disk.clear_faults();
-            }
-        }
+        let members = &self.cluster.members;
+        self.ending.retain(|node, _| !members[node].disk.clear_faults());
         for (_, undo) in std::mem::take(&mut self.undo) {
             self.undo(undo);
         }
         network::heal(|_| true);
-        let is_stopping = |node: &u64| self.cluster.members[node].is_stopping.get();
-        self.ending.retain(|node, _| is_stopping(node));
         if self.ending.is_empty() && self.down.is_empty() {
             trace::tell(format_args!("all is healed"));
             self.progress.healed.set(Some(self.sim.elapsed()));
@@ -329,7 +333,6 @@ impl World {
         }
         let process = machine.running.take();
         machine.left.take();
-        machine.is_stopping.set(false);
         self.sim.crash(host(node));
         drop(process);
         self.down.insert(node, how);
@@ -348,9 +351,13 @@ impl World {
     }
 
     /// What must hold after each step: one digest for one index, on all nodes and over all their lives.
-    fn look(&mut self) {
+    fn look(&mut self, counts: &mut Counts) {
         for (&node, machine) in &self.cluster.members {
-            let Some(state) = machine.running.borrow().as_ref().map(holdfast_node::simulated::SimulatedNode::state) else { continue };
+            let running = machine.running.borrow();
+            let Some(process) = &*running else { continue };
+            let state = process.state();
+            let had_gap = machine.has_gap.replace(process.has_gap());
+            counts.gaps += u64::from(!had_gap && machine.has_gap.get());
             if state.index == LogIndex(0) {
                 continue;
             }
@@ -365,6 +372,7 @@ impl World {
         }
         let leader = self.cluster.leader();
         if leader != self.leader {
+            counts.leaders += u64::from(leader.is_some());
             trace::tell(format_args!("leader {leader:?}"));
             self.leader = leader;
         }

@@ -216,7 +216,7 @@ pub async fn opened(path: &Path) -> DataDir {
 }
 
 /// A stopped node lets go of its port when its accepting task is gone.
-fn rebound(address: &str) -> TcpListener {
+pub fn rebound(address: &str) -> TcpListener {
     let deadline = Instant::now() + DEADLINE;
     loop {
         match TcpListener::bind(address) {

@@ -133,8 +133,10 @@ impl MemoryDisk {
         self.clear_faults();
     }
 
-    pub(crate) fn clear_faults(&mut self) {
-        (self.breaks, self.failing_syncs) = (None, 0);
+    /// Whether there was one that had not shown yet.
+    pub(crate) fn clear_faults(&mut self) -> bool {
+        let breaks = self.breaks.take().is_some();
+        std::mem::take(&mut self.failing_syncs) > 0 || breaks
     }
 
     /// A new process uses it.

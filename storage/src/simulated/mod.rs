@@ -91,9 +91,9 @@ impl SimulatedDisk {
         files::at(&self.root, |disk| disk.fail_syncs(count));
     }
 
-    /// Neither breaks nor fails, if it has not yet.
-    pub fn clear_faults(&self) {
-        files::at(&self.root, MemoryDisk::clear_faults);
+    /// It neither breaks nor fails, if it has not yet; whether it was to.
+    pub fn clear_faults(&self) -> bool {
+        files::at(&self.root, MemoryDisk::clear_faults).unwrap_or_default()
     }
 
     /// How long a sync of the Raft log takes: between these two.
