@@ -2,7 +2,6 @@
 //!
 //! With the feature `planted-bugs` the same is asked of nodes with one bug at a time, each of which must be caught by the promise
 //! that it breaks.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
