@@ -93,10 +93,6 @@ impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
-
-    pub(crate) fn json(&self) -> Option<Value> {
-        serde_json::from_str(&self.body).ok()
-    }
 }
 
 fn framed(stream: Stream) -> Framed<Stream, LengthDelimitedCodec> {

@@ -1,7 +1,7 @@
 //! What happened, in order, with the time at which it did: two runs of one seed must not differ in a byte of it.
 
 use std::cell::RefCell;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
@@ -67,10 +67,6 @@ pub fn difference(one: &str, two: &str) -> Option<String> {
     }
     let at = one.lines().zip(two.lines()).position(|(one, two)| one != two);
     let at = at.unwrap_or_else(|| one.lines().count().min(two.lines().count()));
-    let mut told = String::new();
-    for text in [one, two] {
-        // Writing to a string cannot fail.
-        drop(writeln!(told, "line {at}: {}", text.lines().nth(at).unwrap_or("nothing")));
-    }
-    Some(told)
+    let line = |text: &str| text.lines().nth(at).unwrap_or("nothing").to_owned();
+    Some(format!("line {at}: {}\nline {at}: {}\n", line(one), line(two)))
 }
