@@ -101,6 +101,13 @@ fn sold() -> Inventory {
 
 #[cfg(test)]
 mod tests {
+    /// Its SKU counts units as held that no order holds: when that order's time came, more would have come back than had gone.
+    #[test]
+    fn a_snapshot_whose_held_units_no_order_holds_is_refused() {
+        let bytes = include_bytes!("../tests/fixtures/held-without-a-hold.snapshot");
+        assert!(super::read(bytes).is_none());
+    }
+
     #[test]
     fn any_bytes_are_read_or_refused() {
         super::target::hold(super::TARGETS);

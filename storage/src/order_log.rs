@@ -129,30 +129,30 @@ impl OrderLog {
 
     /// One order with its latest status; none if it is not in the log, or in a missing range.
     pub fn order(&self, order: OrderRef) -> io::Result<Option<StoredOrder>> {
-        self.handle.core.order(order)
+        self.or_poison(self.handle.core.order(order))
     }
 
     /// What became of an order after its acceptance, as far as the log goes; none while nothing did. Does not look whether
     /// there is such an order.
     pub fn change_of(&self, order: OrderRef) -> io::Result<Option<StatusAt>> {
-        Ok(self.handle.core.status(order)?.map(|changed| changed.status))
+        Ok(self.or_poison(self.handle.core.status(order))?.map(|changed| changed.status))
     }
 
     /// Orders, newest first. Work per call is bounded: it may return fewer than asked, or none, and a cursor. None if
     /// pages are missing that could hold an order of this page, or a status that the query asks for.
     pub fn list(&self, query: &Query) -> io::Result<Option<ListPage>> {
-        self.handle.core.list(query)
+        self.or_poison(self.handle.core.list(query))
     }
 
     /// Events from the place `from` on, in order, while their pages stay within `max_bytes` (at least one page, if there
     /// is one). Stops before a missing range: history is never told with a hole.
     pub fn events(&self, from: Place, max_bytes: usize) -> io::Result<Vec<(LogIndex, Stamp, Event)>> {
-        self.handle.core.events(from, max_bytes)
+        self.or_poison(self.handle.core.events(from, max_bytes))
     }
 
     /// The events of one entry, positions ascending; none if the entry, or a part of it, is missing or not appended.
     pub fn events_of(&self, index: LogIndex) -> io::Result<Option<Vec<Event>>> {
-        if self.appended_index() < Some(index) { Ok(None) } else { self.handle.core.events_of(index) }
+        if self.appended_index() < Some(index) { Ok(None) } else { self.or_poison(self.handle.core.events_of(index)) }
     }
 
     /// Reads everything back; `InvalidData` if some of it is damaged. For the inspection of a stopped node.
@@ -181,13 +181,21 @@ impl OrderLog {
     /// Pages of the range `from..=through` for a peer that misses them, about `max_bytes` of them and at least one. None if
     /// this node misses `from` itself, or has not applied `through` yet: ask another.
     pub fn pages(&self, from: Place, through: LogIndex, max_bytes: usize) -> io::Result<Option<PageBlock>> {
-        self.handle.core.pages(from, through, max_bytes)
+        self.or_poison(self.handle.core.pages(from, through, max_bytes))
     }
 
     /// Takes a block that a peer gave for the beginning of a range of [`missing`](Self::missing), which shrinks by it. Checked
     /// before anything is kept; a block that fits no missing range is `InvalidInput`, a damaged one `InvalidData`.
     pub fn install(&self, block: &PageBlock) -> io::Result<()> {
         self.handle.core.install(block)
+    }
+
+    /// What cannot be read, or reads back otherwise than it was written, is a disk that failed: the node must stop.
+    fn or_poison<T>(&self, read: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &read {
+            self.handle.core.poison.raise("the order log could not be read", error);
+        }
+        read
     }
 
     /// Why the store failed for good, if it did.

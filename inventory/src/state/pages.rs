@@ -102,6 +102,10 @@ impl<V: Clone + Told> Pages<V> {
         Some(value)
     }
 
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.by_first.values().flat_map(|page| page.iter().map(|(_, value)| value))
+    }
+
     /// First keys of the pages, for a walk page by page.
     pub(super) fn page_keys(&self) -> impl Iterator<Item = Packed> {
         self.by_first.keys().copied()

@@ -1,6 +1,7 @@
 //! A state from the bytes of a snapshot. Bytes may come cut anywhere; nothing is believed before it is checked: every
 //! record in its place, sums as written, every SKU conserved.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -9,6 +10,7 @@ use super::gradual_map::GradualMap;
 use super::sku_table::SkuTable;
 use super::snapshot_part::{Head, MAGIC, Part, Sums, VERSION};
 use super::{Founding, Inventory, Sku};
+use crate::SkuId;
 use crate::codec::{self, CodecError, MAX_DECODED_BYTES};
 use crate::planted::{self, Planted};
 
@@ -72,6 +74,9 @@ impl SnapshotReader {
         }
         if !state.skus.iter().all(Sku::is_conserved) {
             return Err(SnapshotError::Damaged("units of a SKU do not add up"));
+        }
+        if !state.holds_add_up() {
+            return Err(SnapshotError::Damaged("held units are not those of the holds"));
         }
         state.note_slices();
         Ok(*state)
@@ -153,6 +158,16 @@ impl Inventory {
             Part::OrdersDue(bucket, entries) => self.order_deadlines.push_chunk(bucket, entries),
             Part::AdjustmentsDue(bucket, entries) => self.adjustment_deadlines.push_chunk(bucket, entries),
         }
+    }
+
+    /// Whether the units that each SKU counts as held are those of the orders that hold them: one that ends gives its own back.
+    fn holds_add_up(&self) -> bool {
+        let mut held = BTreeMap::<SkuId, u64>::new();
+        for line in self.held.values().flat_map(|held| &held.order.lines) {
+            let units = held.entry(line.sku).or_default();
+            *units = units.saturating_add(line.units.into());
+        }
+        self.skus.iter().all(|sku| sku.held == held.remove(&sku.id).unwrap_or(0)) && held.is_empty()
     }
 
     /// Which session has a slice of what follows from the SKUs.

@@ -77,13 +77,16 @@ pub(super) fn is_told(missing: &[Missing], order: OrderRef, known: Option<Status
     !missing.iter().any(|range| range.meets(place, end))
 }
 
-/// Reads the order log on a blocking thread.
+/// Reads the order log on a blocking thread. Where that fails the node leaves: other nodes can still answer.
 pub(super) async fn blocking<T: Send + 'static>(read: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Reply> {
     match holdfast_raft::blocking(read).await {
         Ok(Ok(read)) => Ok(read),
         Ok(Err(error)) => {
             tracing::error!(%error, "the order log was not read");
-            Err(Reply::internal())
+            Err(Reply::new(
+                ProblemType::Draining,
+                "This node cannot read its disk and is about to stop; repeat the request at another node.",
+            ))
         }
         Err(_) => Err(Reply::internal()),
     }
