@@ -30,9 +30,17 @@ pub(crate) struct PeerReports {
 pub(crate) struct PeerReport {
     pub at: Moment,
     pub applied: LogIndex,
-    /// Its wall clock against this node's.
-    pub wall_offset_ms: i64,
+    /// Its wall clock when it reported.
+    wall: Stamp,
     pub version: String,
+}
+
+impl PeerReport {
+    /// What its wall clock shows now: by the time that passed since, and not by this node's own wall clock, which may have been set
+    /// meanwhile. By that one every other clock would seem to have been set with it.
+    pub(crate) fn wall_at(&self, now: Moment) -> Stamp {
+        self.wall + now.since(self.at)
+    }
 }
 
 impl PeerReports {
@@ -65,12 +73,11 @@ impl Runtime {
         if urgent {
             self.policy_wanted.notify_one();
         }
-        let wall_offset_ms = report.wall.0.cast_signed().saturating_sub(self.clock.wall().0.cast_signed());
         let mut reports = locked(&self.reports);
         if report.asked {
             reports.asked = Some(now);
         }
-        reports.heard.insert(node, PeerReport { at: now, applied, wall_offset_ms, version: report.version });
+        reports.heard.insert(node, PeerReport { at: now, applied, wall: report.wall, version: report.version });
         let returns = reports.returns.remove(&node).unwrap_or_default();
         Reply::Report(ReportReply { now: self.clock.cluster().now, returns })
     }
@@ -182,12 +189,11 @@ impl Runtime {
     /// Steers the cluster clock; raises each alarm once, not twice a second.
     fn steer(&self, raft: &RaftNode, before: Steered) -> Steered {
         let now = self.clock.moment();
-        let own = self.clock.wall();
         let members = read(raft.inventory()).members().to_vec();
         let others: Vec<Stamp> = {
             let reports = locked(&self.reports);
             let walls = members.iter().filter(|&&member| member != self.config.node).filter_map(|&member| reports.lately(member, now));
-            walls.map(|report| Stamp(own.0.saturating_add_signed(report.wall_offset_ms))).collect()
+            walls.map(|report| report.wall_at(now)).collect()
         };
         let steered = self.clock.steer(&others, members.len());
         match steered {
@@ -211,5 +217,17 @@ fn point_before(command: &Command<'_>) -> &'static str {
         Command::CloseSession { .. } => "reclaim",
         Command::Tick => "expire",
         _ => "propose",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_clock_shows_does_not_follow_this_nodes_wall_clock() {
+        let report = PeerReport { at: Moment(2_000_000), applied: LogIndex(1), wall: Stamp(1_000_000), version: String::new() };
+        assert_eq!(report.wall_at(Moment(2_000_000)), Stamp(1_000_000));
+        assert_eq!(report.wall_at(Moment(5_500_000)), Stamp(1_003_500));
     }
 }

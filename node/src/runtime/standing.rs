@@ -61,7 +61,7 @@ impl Runtime {
         }
         let now = self.clock.moment();
         let committed = raft.status().committed;
-        let ahead = self.clock.wall().0.cast_signed() - self.clock.cluster().now.0.cast_signed();
+        let cluster = self.clock.cluster().now.0.cast_signed();
         let members = read(raft.inventory()).members().to_vec();
         let reports = locked(&self.reports);
         let standing = |node: NodeId| {
@@ -70,7 +70,7 @@ impl Runtime {
                 node,
                 is_alive: report.is_some() || node == self.config.node,
                 lag: report.map(|report| committed.0.saturating_sub(report.applied.0)),
-                clock_offset_ms: report.map(|report| report.wall_offset_ms + ahead),
+                clock_offset_ms: report.map(|report| report.wall_at(now).0.cast_signed().saturating_sub(cluster)),
                 version: report.map(|report| report.version.clone()),
             }
         };
