@@ -2,7 +2,7 @@
 //!
 //! Without the feature `planted-bugs` every question here is answered "no" while compiling, and nothing of it is left in a
 //! build. Nothing in the core decides by itself which bug is planted: a test says so. The core works on its caller's thread, and so
-//! a bug of the core is planted on a thread; [`Plot`] is for crates with threads of their own.
+//! a bug of the core is planted on a thread; `Plot` is for crates with threads of their own.
 
 /// A bug, named for what it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
