@@ -60,8 +60,28 @@ pub struct Timing {
     pub heartbeat_ms: u64,
     /// Shortest election timeout; at least ten times a log sync.
     pub election_min_ms: u64,
-    /// Longest election timeout. A leader is replaced after about this and the minimum together.
+    /// Longest election timeout.
     pub election_max_ms: u64,
+}
+
+/// What openraft is told, in milliseconds, so that a follower stands for election within the configured times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ElectionWait {
+    /// Shortest random wait.
+    pub(crate) min_ms: u64,
+    /// Longest random wait, and the lease before it.
+    pub(crate) max_ms: u64,
+}
+
+impl Timing {
+    /// A follower of openraft waits for the leader's lease, which is as long as its longest election timeout, and only then
+    /// for a random one. Half of our longest timeout is the lease, so that both together end within it; each is longer than
+    /// a heartbeat.
+    pub(crate) fn election_wait(&self) -> ElectionWait {
+        let lease = self.election_max_ms / 2;
+        let min_ms = self.election_min_ms.saturating_sub(lease).max(self.heartbeat_ms * 5 / 4 + 1);
+        ElectionWait { min_ms, max_ms: lease.max(min_ms + 1) }
+    }
 }
 
 impl Default for Timing {
@@ -91,5 +111,26 @@ impl Default for SnapshotPolicy {
             keep_bytes: limits::LOG_KEEP_BYTES,
             lag_entries: 2 * limits::SNAPSHOT_EVERY_ENTRIES,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_follower_stands_for_election_within_the_configured_times() {
+        for (heartbeat_ms, election_min_ms, election_max_ms) in [(50, 150, 300), (50, 300, 600), (10, 100, 1_000), (100, 500, 600)] {
+            let wait = Timing { heartbeat_ms, election_min_ms, election_max_ms }.election_wait();
+            assert!(wait.max_ms + wait.min_ms >= election_min_ms, "{wait:?}");
+            assert!(2 * wait.max_ms <= election_max_ms, "{wait:?}");
+            assert!(heartbeat_ms < wait.min_ms && wait.min_ms < wait.max_ms, "{wait:?}");
+        }
+    }
+
+    #[test]
+    fn the_narrowest_times_that_a_configuration_may_have_are_taken_by_consensus() {
+        let wait = Timing { heartbeat_ms: 50, election_min_ms: 100, election_max_ms: 101 }.election_wait();
+        assert_eq!(wait, ElectionWait { min_ms: 63, max_ms: 64 });
     }
 }

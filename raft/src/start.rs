@@ -185,15 +185,15 @@ async fn run(config: &RaftConfig, parts: &Parts, network: Network) -> Result<Con
 }
 
 fn settings(config: &RaftConfig) -> openraft::Config {
-    let Timing { heartbeat_ms, election_min_ms, election_max_ms } = config.timing;
+    let wait = config.timing.election_wait();
     openraft::Config {
         cluster_name: "holdfast".into(),
-        heartbeat_interval: heartbeat_ms,
-        election_timeout_min: election_min_ms,
-        election_timeout_max: election_max_ms,
+        heartbeat_interval: config.timing.heartbeat_ms,
+        election_timeout_min: wait.min_ms,
+        election_timeout_max: wait.max_ms,
         heartbeat_min_interval: None,
         enable_pre_vote: Some(true),
-        quorum_loss_probe_interval: Some(2 * election_max_ms),
+        quorum_loss_probe_interval: Some(2 * config.timing.election_max_ms),
         // A restarted leader that resumed its term would have lost proposals that nobody hears of.
         enable_leader_restore: Some(false),
         allow_log_reversion: Some(false),

@@ -19,7 +19,7 @@ Keys marked \"set at bootstrap\" are replicated state: the file gives them to a 
 
 ## When to raise the election timeouts
 
-The defaults (150 to 300 ms) suit nodes with SSDs in one data centre: after the death of a leader selling goes on in about half a
+The defaults (150 to 300 ms) suit nodes with SSDs in one data centre: after the death of a leader selling goes on in about a third of a
 second. A follower that hears nothing for that long asks to be elected, whatever the reason for the silence. Raise
 `raft.election_timeout_min_ms` and `raft.election_timeout_max_ms`, on all nodes alike, if `holdfast_raft_term` grows while every
 node is up. Likely causes:

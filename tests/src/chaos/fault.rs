@@ -58,7 +58,7 @@ kinds! {
     F17 => "identity, peers or log damaged while the node is down",
     F18 => "a wiped disk, or an older copy of it",
     F19 => "a clock that is an hour off",
-    F20 => "file descriptors and processor time run short",
+    F20 => "file descriptors, processor time or memory run short",
     F21 => "members added and removed",
     F22 => "leadership handed on again and again",
     F23 => "a lagging node that needs a snapshot, killed as it takes it",

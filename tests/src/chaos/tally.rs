@@ -28,6 +28,8 @@ pub struct Tally {
     pub refused: BTreeMap<ProblemType, usize>,
     /// Faults that really happened.
     pub fired: BTreeMap<FaultKind, usize>,
+    /// Of those, the ones that befell the leader as such.
+    pub of_leaders: BTreeMap<FaultKind, usize>,
     /// Faults that did not, and why the last time.
     pub not_run: BTreeMap<FaultKind, (usize, String)>,
     /// From the end of each fault until a new order was acknowledged.
@@ -44,7 +46,10 @@ impl Tally {
     /// Counts a fault.
     pub fn made(&mut self, kind: FaultKind, made: &Made) {
         match made {
-            Made::Fired(_) => *self.fired.entry(kind).or_default() += 1,
+            Made::Fired(proof) => {
+                *self.fired.entry(kind).or_default() += 1;
+                *self.of_leaders.entry(kind).or_default() += usize::from(proof.contains("leader"));
+            }
             Made::NotRun(reason) => {
                 let (count, last) = self.not_run.entry(kind).or_default();
                 *count += 1;
@@ -116,7 +121,9 @@ impl fmt::Display for Tally {
         }
         for kind in FaultKind::ALL {
             if let Some(count) = self.fired.get(kind) {
-                writeln!(f, "{:<34}{count} × {}", format!("fired: {kind}"), kind.told())?;
+                let leaders = self.of_leaders.get(kind).copied().filter(|&leaders| leaders > 0);
+                let leaders = leaders.map_or(String::new(), |leaders| format!(" ({leaders} of the leader)"));
+                writeln!(f, "{:<34}{count} × {}{leaders}", format!("fired: {kind}"), kind.told())?;
             }
         }
         for (kind, (count, reason)) in &self.not_run {
@@ -154,5 +161,7 @@ mod tests {
         tally.violations.push("oversold".into());
         assert!(!tally.is_good(&[FaultKind::F1]));
         assert!(tally.to_string().contains("not run: F5"), "{tally}");
+        tally.made(FaultKind::F1, &Made::fired("leader 2 gone"));
+        assert!(tally.to_string().contains("(1 of the leader)"), "{tally}");
     }
 }

@@ -20,9 +20,13 @@ const HOUR_MS: i64 = 3_600_000;
 /// How long the cluster lives with it.
 const LASTING: Duration = Duration::from_secs(5);
 
-/// Restarts a node, the leader every other time, with a wrong clock.
+/// How often the leader is killed so that the node with the wrong clock leads.
+const ELECTIONS: usize = 6;
+
+/// Restarts a node with a wrong clock, and every other time makes it the leader.
 pub(super) async fn wrong(site: &mut Site, random: &mut StdRng) -> Result<Made> {
-    let id = if random.random() { site.leader_or_any(random).await.0 } else { site.any(random) };
+    let id = site.any(random);
+    let is_to_lead: bool = random.random();
     let offset = if random.random() { HOUR_MS } else { -HOUR_MS };
     let how = Start { more: vec!["--clock-offset-ms".into(), offset.to_string()], ..Start::default() };
     site.restart_as(id, &how).await?;
@@ -36,9 +40,27 @@ pub(super) async fn wrong(site: &mut Site, random: &mut StdRng) -> Result<Made> 
         None
     })
     .await?;
+    let leads = is_to_lead && is_made_leader(site, id).await?;
     sleep(LASTING).await;
     site.kill(id).await?;
-    Ok(Made::fired(format!("clock of node {id} off by {seen} ms")))
+    let who = if leads { "leader" } else { "node" };
+    Ok(Made::fired(format!("clock of {who} {id} off by {seen} ms")))
+}
+
+/// Kills whoever else leads until node `id` does, and starts the killed again. False if the others were elected each time.
+async fn is_made_leader(site: &mut Site, id: u64) -> Result<bool> {
+    for _ in 0..ELECTIONS {
+        let leader = site.cluster.leader().await?;
+        if leader == id {
+            return Ok(true);
+        }
+        site.kill(leader).await?;
+        let next = site.cluster.leader().await;
+        site.cluster.spawn(leader)?;
+        site.cluster.ready(leader).await?;
+        next?;
+    }
+    Ok(site.cluster.leader().await? == id)
 }
 
 /// How far the clock of node `id` is off, as another node tells it.

@@ -10,6 +10,7 @@ mod damage;
 mod full;
 mod hostile;
 mod identity;
+mod memory;
 mod network;
 mod pause;
 mod power;

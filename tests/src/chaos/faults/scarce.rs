@@ -1,4 +1,4 @@
-//! F20: a node that is given too little: file descriptors, or processor time.
+//! F20: a node that is given too little: file descriptors, processor time, or memory.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use super::pause;
+use super::{memory, pause};
 use crate::chaos::fault::Made;
 use crate::chaos::site::Site;
 use crate::cluster::Start;
@@ -25,9 +25,13 @@ const LASTING: Duration = Duration::from_secs(5);
 const OTHERS: Duration = Duration::from_millis(90);
 const OWN: Duration = Duration::from_millis(6);
 
-/// One of the two.
+/// One of the three.
 pub(super) async fn starve(site: &mut Site, random: &mut StdRng) -> Result<Made> {
-    if random.random() { of_time(site, random).await } else { of_descriptors(site, random).await }
+    match random.random_range(0..3) {
+        0 => of_time(site, random).await,
+        1 => of_descriptors(site, random).await,
+        _ => memory::starve(site, random).await,
+    }
 }
 
 /// A node that may have few files open, and more connections than that.
