@@ -74,10 +74,7 @@ pub(super) fn check(case: &Case<'_>, settled: &Settled, causes: &Causes, judgeme
 
 /// Linearizable answers tell a state no older than any that was told before they were asked for.
 fn check_call(case: &Case<'_>, call: &Call, judgement: &mut Judgement) {
-    let (
-        Asked::Step { .. } | Asked::Look { .. } | Asked::Adjust { .. },
-        Heard::Order { index, .. } | Heard::Available { index, .. } | Heard::Adjusted { index },
-    ) = (call.asked, call.heard)
+    let (Asked::Step { .. } | Asked::Look { .. }, Heard::Order { index, .. } | Heard::Available { index, .. }) = (call.asked, call.heard)
     else {
         return;
     };

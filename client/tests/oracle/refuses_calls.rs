@@ -83,6 +83,32 @@ fn an_acknowledged_adjustment_that_the_ledger_lost_is_found_out() {
 }
 
 #[test]
+fn an_adjustment_that_is_told_at_another_index_than_its_own_is_found_out() {
+    let mut world = held_by_ann();
+    let (sku, reference) = (world.name("tee"), world.name("shelf"));
+    world.call((16, 25), Asked::Adjust { sku, delta: 5, reference }, Heard::Adjusted { index: 21 });
+    world.adjusted(20, 5, 14, "shelf");
+    world.refused(Invariant::I5, "it stands at index 20");
+}
+
+#[test]
+fn an_adjustment_before_what_was_known_when_it_was_first_asked_for_is_found_out() {
+    let asked_again_at = |first_us, known_at| {
+        let mut world = held_by_ann();
+        let (sku, reference) = (world.name("tee"), world.name("shelf"));
+        let adjust = Asked::Adjust { sku, delta: 5, reference };
+        world.call((first_us, 40), adjust, Heard::Nothing);
+        world.call((50, 60), adjust, Heard::Adjusted { index: 20 });
+        world.adjusted(20, 5, 14, "shelf");
+        world.call((known_at - 1, known_at), Asked::Look { sku }, Heard::Available { available: 13, held: 1, index: 21 });
+        world
+    };
+    asked_again_at(30, 29).refused(Invariant::I16, "known before it was first asked for");
+    // A repeated one keeps its index, however much is known by then.
+    asked_again_at(30, 45).accepted();
+}
+
+#[test]
 fn a_status_that_an_order_never_had_is_found_out() {
     let mut world = World::with_tees(9, None);
     world.held(10, "a", "ann", ONE);
