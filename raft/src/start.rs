@@ -23,7 +23,7 @@ use crate::node::{Handle, RaftNode};
 use crate::server::{self, Host};
 use crate::types::Consensus;
 use crate::wire::{BootstrapWord, ClusterKey, Gate};
-use crate::{LeaderView, Observer, RaftConfig, Service, StampSource, StartError, Timing, backfill, limits, trim, watcher};
+use crate::{LeaderView, Observer, RaftConfig, Service, StampSource, StartError, backfill, limits, trim, watcher};
 
 impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {

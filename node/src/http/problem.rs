@@ -9,12 +9,16 @@ use holdfast_inventory::{LogIndex, Refusal, SkuId, SkuRefusal, Stamp};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::order_json::put_number;
 use super::port::Unavailable;
 use super::status_word;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const STAMP: HeaderName = HeaderName::from_static(headers::HOLDFAST_STAMP);
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static(headers::PROBLEM_JSON);
+
+/// Bytes that most problems fit in.
+const USUAL_BYTES: usize = 384;
 
 /// A problem on its way to a caller.
 #[derive(Clone, Debug)]
@@ -78,16 +82,53 @@ impl Reply {
         self
     }
 
+    /// The status of the HTTP answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Appends the body.
+    pub(crate) fn write_body(&self, out: &mut Vec<u8>) {
+        // Serializing plain text and numbers into memory does not fail.
+        if serde_json::to_writer(&mut *out, &self.problem).is_err() {
+            out.clear();
+        }
+    }
+
+    /// Appends the header fields of [`into_response`](Self::into_response), each at the beginning of a line.
+    pub(crate) fn write_head(&self, out: &mut Vec<u8>) {
+        let mut field = |name: &HeaderName, write: &dyn Fn(&mut Vec<u8>)| {
+            out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+            write(out);
+        };
+        field(&CONTENT_TYPE, &|out| out.extend_from_slice(headers::PROBLEM_JSON.as_bytes()));
+        if let Some(wait) = self.retry_after_seconds() {
+            field(&RETRY_AFTER, &|out| put_number(out, wait));
+        }
+        if let Some(stamp) = self.stamp {
+            field(&STAMP, &|out| put_number(out, stamp.0));
+        }
+        if let Some(id) = &self.problem.request_id {
+            field(&REQUEST_ID, &|out| out.extend_from_slice(id.as_bytes()));
+        }
+    }
+
+    fn retry_after_seconds(&self) -> Option<u64> {
+        self.problem.retry_after_ms.map(|wait| wait.div_ceil(1000))
+    }
+
     /// The HTTP answer.
     pub(crate) fn into_response(self) -> Response {
-        // Serializing plain text and numbers into memory does not fail.
-        let body = serde_json::to_vec(&self.problem).unwrap_or_default();
+        let mut body = Vec::with_capacity(USUAL_BYTES);
+        self.write_body(&mut body);
         let mut response = Bytes::from(body).into_response();
-        *response.status_mut() = StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
-        if let Some(wait) = self.problem.retry_after_ms {
-            headers.insert(RETRY_AFTER, HeaderValue::from(wait.div_ceil(1000)));
+        if let Some(wait) = self.retry_after_seconds() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait));
         }
         if let Some(stamp) = self.stamp {
             headers.insert(STAMP, HeaderValue::from(stamp.0));

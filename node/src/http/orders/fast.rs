@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::response::Response;
 use bytes::{BufMut, Bytes};
 use holdfast_api::headers as names;
+use http::StatusCode;
 use http::response::Parts;
 use http_body_util::BodyExt;
 
@@ -57,6 +58,8 @@ pub struct Answer(Kind);
 enum Kind {
     /// A new order, which is written without a detour.
     Accepted(Accepted, String),
+    /// A problem, likewise: what nearly everyone hears when a sale is over.
+    Refused(Reply),
     /// Anything else, as the library would have sent it.
     Other(Box<Parts>, Bytes),
 }
@@ -71,24 +74,21 @@ impl<P: Port> FastPath for FastOrders<P> {
     }
 
     async fn answer(&self, asked: Asked) -> Answer {
-        match self.app.caught(self.run(asked)).await {
-            Ok(answer) => answer,
-            Err(reply) => collected(reply.into_response()).await,
-        }
+        self.app.caught(self.run(asked)).await.unwrap_or_else(|reply| Answer(Kind::Refused(reply)))
     }
 
     fn write(&self, Answer(kind): Answer, last: bool, out: &mut Vec<u8>) {
         let begin = out.len();
         let written = catch_unwind(AssertUnwindSafe(|| match &kind {
             Kind::Accepted(accepted, id) => self.write_accepted(accepted, id, last, out),
+            Kind::Refused(reply) => write_refused(reply, last, out),
             Kind::Other(head, body) => write_other(head, body, last, out),
         }));
         if written.is_err() {
             // The order stands: its buyer finds it by repeating the request.
             let reply = self.app.finish(Reply::internal());
-            let body = serde_json::to_vec(&reply.problem).unwrap_or_default();
             out.truncate(begin);
-            write_other(&reply.into_response().into_parts().0, &body, last, out);
+            write_refused(&reply, last, out);
         }
     }
 }
@@ -121,15 +121,15 @@ impl<P: Port> FastOrders<P> {
         let app = &self.app;
         let told = create::told(app, content, app.port.submit(ask).await).await;
         create::count(app, told.as_ref().map(Told::made));
-        let response = match told {
-            Ok(Told::Accepted(accepted)) => match accepted.id(app) {
-                Ok(id) => return Answer(Kind::Accepted(accepted, id)),
+        let answer = match told {
+            Ok(Told::Accepted(accepted)) => accepted.id(app).map(|id| Kind::Accepted(accepted, id)),
+            Ok(Told::Replayed(found)) => match reply::replayed(app, &found) {
+                Ok(response) => Ok(collected(response).await),
                 Err(reply) => Err(reply),
             },
-            Ok(Told::Replayed(found)) => reply::replayed(app, &found),
             Err(reply) => Err(reply),
         };
-        collected(app.respond(response)).await
+        Answer(answer.unwrap_or_else(|reply| Kind::Refused(app.finish(reply))))
     }
 
     fn write_accepted(&self, accepted: &Accepted, id: &str, last: bool, out: &mut Vec<u8>) {
@@ -149,18 +149,33 @@ impl<P: Port> FastOrders<P> {
 }
 
 /// An answer of known length, read whole.
-async fn collected(response: Response) -> Answer {
+async fn collected(response: Response) -> Kind {
     let (head, content) = response.into_parts();
     // Bytes that are in memory: reading them does not fail.
     let body = content.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    Answer(Kind::Other(Box::new(head), body))
+    Kind::Other(Box::new(head), body)
+}
+
+/// A problem that has its request id.
+fn write_refused(reply: &Reply, last: bool, out: &mut Vec<u8>) {
+    BODY.with_borrow_mut(|body| {
+        body.clear();
+        reply.write_body(body);
+        write_status(reply.status(), out);
+        reply.write_head(out);
+        write_end(body, last, out);
+    });
+}
+
+fn write_status(status: StatusCode, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.put_u8(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
 }
 
 fn write_other(head: &Parts, body: &[u8], last: bool, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(head.status.as_str().as_bytes());
-    out.put_u8(b' ');
-    out.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes());
+    write_status(head.status, out);
     for (name, value) in &head.headers {
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(name.as_str().as_bytes());
