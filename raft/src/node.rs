@@ -48,6 +48,8 @@ pub(crate) struct Handle {
     pub(crate) stamps: Arc<dyn StampSource>,
     pub(crate) progress: watch::Receiver<LogIndex>,
     pub(crate) leader: watch::Receiver<LeaderView>,
+    /// A leader that no quorum answered for so long takes no proposals.
+    pub(crate) lease_ms: u64,
     pub(crate) alarm: Alarm,
     /// Cancelled when no peer is answered any more.
     pub(crate) stopping: CancellationToken,
@@ -107,12 +109,23 @@ impl RaftNode {
     /// On the leader: stamps an encoded command and returns when it is queued. It may still be lost.
     pub async fn propose_unwatched(&self, command: Bytes) -> Result<(), ProposeError> {
         let view = *self.0.leader.borrow();
-        // openraft drops an unwatched proposal without a word where there is no leader.
+        // openraft drops an unwatched proposal without a word where there is no leader, or one that no quorum has answered lately.
         if !view.is_self {
             return Err(ProposeError::NotLeader { leader: view.leader });
         }
+        if !self.has_quorum() {
+            return Err(ProposeError::NotLeader { leader: None });
+        }
         let payload = self.stamped(&command)?;
         self.0.consensus.client_write_ff(payload, None).await.map_err(|_| ProposeError::Stopped)
+    }
+
+    /// Whether a quorum answered this leader within its lease, as far as was told.
+    fn has_quorum(&self) -> bool {
+        let is_alone = self.0.identity.cluster.as_ref().is_some_and(|roster| roster.members.len() == 1);
+        let metrics = self.0.consensus.metrics();
+        let acked = metrics.borrow_watched().last_quorum_acked;
+        is_alone || acked.is_some_and(|at| membership::elapsed_ms(&*at) < self.0.lease_ms)
     }
 
     fn stamped(&self, command: &[u8]) -> Result<Payload, ProposeError> {

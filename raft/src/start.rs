@@ -95,6 +95,8 @@ fn assemble(
         stamps: given.stamps,
         progress: parts.progress.subscribe(),
         leader: view,
+        // openraft's lease is as long as its longest election timeout.
+        lease_ms: config.timing.election_wait().max_ms,
         alarm: parts.alarm,
         stopping,
         serving: Mutex::new(Some(serving)),

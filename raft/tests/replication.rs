@@ -57,6 +57,24 @@ async fn only_the_leader_proposes_and_gives_read_indices() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_lost_its_quorum_does_not_say_that_it_queued_what_is_dropped() {
+    let mut cluster = Cluster::started(3).await;
+    let leader = cluster.leader().await;
+    let others: Vec<_> = cluster.members.keys().copied().filter(|id| *id != leader).collect();
+    for other in &others {
+        cluster.stop(*other).await;
+    }
+    let node = cluster.running[&leader].node.clone();
+    let lease = CALM.election_max_ms;
+    eventually("the end of the lease", || node.status().last_quorum_ack_ms.filter(|since| *since > lease)).await;
+    assert_eq!(node.propose_unwatched(sku("dropped")).await.unwrap_err(), ProposeError::NotLeader { leader: None });
+    cluster.try_start(others[0], false).await.unwrap();
+    let index = cluster.create_sku("ticket").await;
+    cluster.everyone_has(index).await;
+    assert!(node.inventory().read().unwrap().sku_id("dropped").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_is_down_is_not_dialled_without_pause() {
     let mut cluster = Cluster::started(3).await;
     let leader = cluster.leader().await;

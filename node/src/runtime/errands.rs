@@ -18,7 +18,13 @@ impl Runtime {
         loop {
             let open = *wanted.borrow_and_update();
             let opened = match open {
-                Some(open) if !self.draining.load(Ordering::Acquire) => self.open_session(open).await,
+                Some(open) if !self.draining.load(Ordering::Acquire) => tokio::select! {
+                    biased;
+                    opened = self.open_session(open) => opened,
+                    // The Desk asks again when the question may be lost, as with a leader that is gone: who waited for that
+                    // one's answer would open no session while others lead already. Asked twice, the session is the same.
+                    Ok(()) = wanted.changed() => continue,
+                },
                 _ => true,
             };
             if opened {

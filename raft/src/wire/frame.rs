@@ -12,7 +12,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio_util::codec::{Decoder, Encoder, Framed};
+use tokio_util::sync::CancellationToken;
 
+use super::link::Link;
 use crate::limits;
 use crate::net::Stream;
 
@@ -26,7 +28,7 @@ const HEAD_BYTES: usize = 6;
 const LENGTH_BYTES: usize = 8;
 
 /// A peer connection.
-pub(crate) type Connection = Framed<Stream, FrameCodec>;
+pub(crate) type Connection = Framed<Link, FrameCodec>;
 
 /// Cuts a stream of bytes into frames of at most so many bytes.
 #[derive(Debug)]
@@ -95,13 +97,16 @@ impl From<CodecError> for WireError {
     }
 }
 
-/// Frames on a fresh connection; nothing longer than a hello passes until [`raise_limit`].
+/// Frames on a fresh connection; nothing longer than a hello passes until [`admit`].
 pub(crate) fn connection(stream: Stream) -> Connection {
-    Framed::new(stream, FrameCodec { max_bytes: limits::MAX_HELLO_BYTES })
+    Framed::new(Link::new(stream), FrameCodec { max_bytes: limits::MAX_HELLO_BYTES })
 }
 
-/// Lets full-sized frames pass, once the peer has proved who it is.
-pub(crate) fn raise_limit(connection: &mut Connection) {
+/// Lets full-sized frames pass, once the peer has proved who it is, until `over` is cancelled.
+pub(crate) fn admit(connection: &mut Connection, over: Option<CancellationToken>) {
+    if let Some(over) = over {
+        connection.get_mut().end_with(over);
+    }
     connection.codec_mut().max_bytes = limits::MAX_FRAME_BYTES;
     connection.set_backpressure_boundary(limits::WRITE_BUFFER_BYTES);
 }

@@ -10,9 +10,11 @@ use std::sync::{Arc, OnceLock};
 use holdfast_inventory::{Incarnation, NodeId, codec};
 use holdfast_storage::{DiskId, MeetError, Peers};
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
-use super::frame::{Connection, WireError, raise_limit, receive, send};
+use super::frame::{Connection, WireError, admit, receive, send};
 use super::hello::{Hello, MAGIC, PROTOCOL, Purpose, Refusal, Verdict, Welcome, Who};
+use super::link::Starts;
 use super::proof::ClusterKey;
 use crate::Fatal;
 use crate::alarm::Alarm;
@@ -29,6 +31,7 @@ pub(crate) struct Gate {
     cluster: OnceLock<u128>,
     key: ClusterKey,
     peers: Peers,
+    starts: Starts,
     alarm: Alarm,
 }
 
@@ -71,6 +74,7 @@ impl Gate {
             cluster,
             key,
             peers,
+            starts: Starts::default(),
             alarm,
         }
     }
@@ -114,6 +118,11 @@ impl Gate {
                 Some(Refusal::Fault)
             }
         }
+    }
+
+    /// What is cancelled when a later start of a judged side is met. Those who make a cluster are not judged, and don't stay.
+    fn over(&self, who: &Who, purpose: Purpose) -> Option<CancellationToken> {
+        (purpose != Purpose::Bootstrap).then(|| self.starts.met(who.node, who.incarnation))
     }
 
     async fn judge_off_thread(self: &Arc<Self>, who: Who, purpose: Purpose) -> Option<Refusal> {
@@ -171,7 +180,7 @@ pub(crate) async fn greet(connection: &mut Connection, gate: &Arc<Gate>, to: u64
     }
     let verdict: Verdict = receive(connection).await?;
     gate.hear(b"server", &transcript, &verdict, to)?;
-    raise_limit(connection);
+    admit(connection, gate.over(&welcome.who, purpose));
     Ok(Peer { node: to, disk: welcome.who.disk, purpose })
 }
 
@@ -198,6 +207,6 @@ pub(crate) async fn answer(connection: &mut Connection, gate: &Arc<Gate>, ready:
     if let Some(refusal) = refused {
         return Err(HandshakeError::Rejected(refusal));
     }
-    raise_limit(connection);
+    admit(connection, gate.over(&hello.who, hello.purpose));
     Ok(Peer { node: hello.who.node, disk: hello.who.disk, purpose: hello.purpose })
 }

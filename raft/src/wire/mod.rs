@@ -3,6 +3,7 @@
 mod frame;
 mod handshake;
 mod hello;
+mod link;
 mod message;
 mod proof;
 
