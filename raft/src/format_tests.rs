@@ -16,8 +16,8 @@ use crate::log::to_record;
 use crate::mirror::{LogIdV1, SnapshotMetaV1, VoteV1, to_disk};
 use crate::types::{LogEntry, LogId, Membership, Payload, SnapshotMeta, StoredMembership, TypeConfig, Vote};
 use crate::wire::{
-    Append, Appended, BootstrapWord, ControlAnswer, ControlAsk, ForwardAnswer, ForwardAsk, ForwardBody, Hello, MAGIC, PROTOCOL, Purpose,
-    Refusal, SnapshotDone, SnapshotPart, Verdict, Welcome, Who, framed, pack,
+    Append, Appended, BootstrapWord, ControlAnswer, ControlAsk, ForwardAnswer, ForwardAsk, ForwardBody, Hello, MAGIC, MetStart, PROTOCOL,
+    Purpose, Refusal, SnapshotDone, SnapshotPart, Verdict, Welcome, Who, framed, pack,
 };
 
 const FIXTURE: &str = include_str!("../tests/fixtures/format-v1.txt");
@@ -54,10 +54,14 @@ fn frames() -> Vec<(&'static str, Bytes)> {
     let ballot = VoteResponse::<TypeConfig>::new(Vote::new(3, 2), Some(id(7)), true);
     let transfer = TransferLeaderRequest::<TypeConfig>::new(Vote::new_committed(3, 2), 1, Some(id(7)));
     let body = || Bytes::from_static(b"body");
-    let hello = Hello { magic: MAGIC, protocol: PROTOCOL, who, to: 2, purpose: Purpose::Control, challenge: [6; 16] };
+    let met = MetStart { disk: 10, incarnation: 11, start_nonce: 12 };
+    let hello = Hello { magic: MAGIC, protocol: PROTOCOL, who, to: 2, purpose: Purpose::Control, met: Some(met), challenge: [6; 16] };
     vec![
         ("hello", pack(&hello)),
-        ("welcome", pack(&Welcome { magic: MAGIC, protocol: PROTOCOL, who, challenge: [7; 16], proof: [8; 32] })),
+        (
+            "welcome",
+            pack(&Welcome { magic: MAGIC, protocol: PROTOCOL, who, met: None, knows_met: true, challenge: [7; 16], proof: [8; 32] }),
+        ),
         ("verdict", pack(&Verdict { refused: Some(Refusal::OlderCopy), proof: [9; 32] })),
         ("append", pack(&Append::from(&append()))),
         ("appended", pack(&Appended::from(&Ok(Some(id(7)))))),

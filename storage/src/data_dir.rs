@@ -1,4 +1,4 @@
-//! A node's data directory: `lock identity peers log.made log/ orders/ snapshots/`, for this user only.
+//! A node's data directory: `lock identity starts peers log.made log/ orders/ snapshots/`, for this user only.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -14,10 +14,11 @@ use crate::files::{self, DirBuilder};
 use crate::identity::IdentityV1;
 use crate::limits::{LOG_FIRST_SEGMENT_BYTES, LOG_SEGMENT_BYTES};
 use crate::log_segment::SegmentBytes;
-use crate::{Disk, DiskId, Identity, LogStore, OpenError, OrderLog, Peers, Roster, Snapshots, Syncer};
+use crate::{Disk, DiskId, Identity, LogStore, OpenError, OrderLog, OwnStarts, Peers, Roster, Snapshots, Syncer};
 
 const IDENTITY_KIND: u8 = 1;
 const PEERS_KIND: u8 = 2;
+const STARTS_KIND: u8 = 3;
 /// Sizes of the Raft log's files; small in a simulation, whose logs are short and must still fill some.
 const SEGMENTS: SegmentBytes = if cfg!(feature = "simulation") {
     SegmentBytes { first: 16 << 10, most: 64 << 10 }
@@ -84,6 +85,8 @@ impl DataDir {
             before.unwrap_or_else(|| IdentityV1 { disk: DiskId(chance::random()), node, incarnation: Incarnation(0), cluster: None });
         identity.incarnation = Incarnation(identity.incarnation.0 + 1);
         self.write_identity(&identity).map_err(OpenError::io(self.identity_file().path()))?;
+        let start_nonce = chance::random();
+        let starts = self.note_start(identity.incarnation, start_nonce)?;
         for part in PARTS {
             make_dir(&self.path.join(part))?;
         }
@@ -91,12 +94,24 @@ impl DataDir {
         if let Some(parent) = self.path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned)) {
             sync_dir(&parent).map_err(OpenError::io(parent))?;
         }
-        Ok(identity.into_identity())
+        Ok(identity.into_identity(start_nonce, starts))
+    }
+
+    /// Adds a start to those of this disk, synced before this returns: no peer hears of one that is not there.
+    fn note_start(&self, incarnation: Incarnation, nonce: u64) -> Result<OwnStarts, OpenError> {
+        let file = DurableFile::new(self.path.join("starts"), STARTS_KIND);
+        let mut starts: OwnStarts = match file.read()? {
+            None => OwnStarts::default(),
+            Some(body) => codec::decode(&body).map_err(|e| OpenError::Damaged { path: file.path().to_owned(), reason: e.to_string() })?,
+        };
+        starts.add(incarnation, nonce);
+        file.write(&codec::encode(&starts)).map_err(OpenError::io(file.path()))?;
+        Ok(starts)
     }
 
     /// Who the directory was at its last start; none if it is empty. Changes nothing: for inspection of a stopped node.
     pub fn peek(&self) -> Result<Option<Identity>, OpenError> {
-        Ok(self.read_identity()?.map(IdentityV1::into_identity))
+        Ok(self.read_identity()?.map(|identity| identity.into_identity(chance::random(), OwnStarts::default())))
     }
 
     /// Records the cluster that this disk belongs to; synced before this returns. A directory keeps its first cluster id.
@@ -202,8 +217,10 @@ fn make_dir(path: &Path) -> Result<(), OpenError> {
 
 fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
     let ours = |name: &str| {
-        matches!(name, "lock" | "identity" | "identity.tmp" | "peers" | "peers.tmp" | "log.made" | "log.tmp" | "lost+found")
-            || PARTS.contains(&name)
+        matches!(
+            name,
+            "lock" | "identity" | "identity.tmp" | "starts" | "starts.tmp" | "peers" | "peers.tmp" | "log.made" | "log.tmp" | "lost+found"
+        ) || PARTS.contains(&name)
             || name.starts_with("orders.damaged-")
     };
     for entry in files::read_dir(path).map_err(OpenError::io(path))? {
@@ -219,8 +236,8 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
 }
 
 impl IdentityV1 {
-    fn into_identity(self) -> Identity {
-        Identity { disk: self.disk, node: self.node, incarnation: self.incarnation, start_nonce: chance::random(), cluster: self.cluster }
+    fn into_identity(self, start_nonce: u64, starts: OwnStarts) -> Identity {
+        Identity { disk: self.disk, node: self.node, incarnation: self.incarnation, start_nonce, starts, cluster: self.cluster }
     }
 }
 
@@ -238,6 +255,8 @@ mod tests {
         assert_eq!((first.incarnation, second.incarnation), (Incarnation(1), Incarnation(2)));
         assert_eq!(first.disk, second.disk);
         assert_ne!(first.start_nonce, second.start_nonce);
+        assert!(second.starts.has(first.incarnation, first.start_nonce) && second.starts.has(second.incarnation, second.start_nonce));
+        assert!(!second.starts.has(first.incarnation, second.start_nonce));
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(std::fs::metadata(path.join("identity")).unwrap().permissions().mode() & 0o777, 0o600);
     }

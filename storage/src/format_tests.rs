@@ -17,8 +17,8 @@ use crate::identity::IdentityV1;
 use crate::log_group::{Edit, Group};
 use crate::log_segment::Segment;
 use crate::pages::{Page, StatusV1, puts_of};
-use crate::peers::MetV1;
 use crate::{ClusterId, DataDir, DataSync, DiskId, LogRecord, OpenMode, Roster};
+use crate::{Met, OwnStarts};
 
 const FIXTURE: &str = include_str!("../tests/fixtures/format-v2.txt");
 
@@ -72,8 +72,15 @@ fn identity() -> IdentityV1 {
     IdentityV1 { disk: DiskId(6), node: NodeId(1), incarnation: Incarnation(3), cluster: Some(roster) }
 }
 
-fn met() -> std::collections::BTreeMap<NodeId, MetV1> {
-    [(NodeId(2), MetV1 { disk: DiskId(8), incarnation: Incarnation(4), nonce: 11 })].into()
+fn starts() -> OwnStarts {
+    let mut starts = OwnStarts::default();
+    starts.add(Incarnation(2), 5);
+    starts.add(Incarnation(3), 9);
+    starts
+}
+
+fn met() -> std::collections::BTreeMap<NodeId, Met> {
+    [(NodeId(2), Met { disk: DiskId(8), incarnation: Incarnation(4), nonce: 11 })].into()
 }
 
 /// Everything that is written, by name, as this build writes it.
@@ -83,7 +90,9 @@ fn written(dir: &Path) -> Vec<(String, Vec<u8>)> {
     for (key, value) in puts_of(LogIndex(258), Stamp(77), &events()) {
         all.push((format!("orders {}", hex(&key)), value.to_vec()));
     }
-    for (name, kind, body) in [("identity", 1, codec::encode(&identity())), ("peers", 2, codec::encode(&met()))] {
+    for (name, kind, body) in
+        [("identity", 1, codec::encode(&identity())), ("starts", 3, codec::encode(&starts())), ("peers", 2, codec::encode(&met()))]
+    {
         let file = DurableFile::new(dir.join(name), kind);
         file.write(&body).unwrap();
         all.push((name.to_owned(), std::fs::read(file.path()).unwrap()));
@@ -154,7 +163,9 @@ fn this_build_reads_the_committed_log() {
 #[test]
 fn this_build_reads_the_committed_files() {
     let dir = tempfile::tempdir().unwrap();
-    for (name, kind, expected) in [("identity", 1, codec::encode(&identity())), ("peers", 2, codec::encode(&met()))] {
+    for (name, kind, expected) in
+        [("identity", 1, codec::encode(&identity())), ("starts", 3, codec::encode(&starts())), ("peers", 2, codec::encode(&met()))]
+    {
         std::fs::write(dir.path().join(name), fixed(name)).unwrap();
         assert_eq!(DurableFile::new(dir.path().join(name), kind).read().unwrap().unwrap(), expected);
     }

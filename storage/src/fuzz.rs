@@ -20,9 +20,9 @@ use crate::log_group::{Edit, Group, GroupHeader, read_entry};
 use crate::log_segment::{header, read_header};
 use crate::order_keys::{page_key, status_key};
 use crate::pages::{Page, StatusV1, puts_of};
-use crate::peers::MetV1;
 use crate::snapshot_reader::SnapshotReader;
 use crate::{ClusterId, DataDir, DiskId, OpenMode, Roster};
+use crate::{Met, OwnStarts};
 
 /// Everything that this crate reads.
 pub const TARGETS: &[Target] = &[
@@ -122,8 +122,8 @@ fn status() -> StatusV1 {
     StatusV1 { at: (INDEX, 3), status: StatusAt { status: Status::Held { until: Stamp(9), extended: true }, since: Stamp(4) } }
 }
 
-/// A file is refused, or its body is what was written; a body is refused, or an identity or the starts met, each of which reads
-/// back as it is written.
+/// A file is refused, or its body is what was written; a body is refused, or an identity, own starts or the starts met, each of
+/// which reads back as it is written.
 fn small_file(body: &[u8]) {
     let file = DurableFile::new("small".into(), 1);
     drop(file.check(body));
@@ -132,7 +132,10 @@ fn small_file(body: &[u8]) {
     if let Ok(identity) = codec::decode::<IdentityV1>(body) {
         assert_eq!(codec::decode(&codec::encode(&identity)).ok(), Some(identity));
     }
-    if let Ok(met) = codec::decode::<BTreeMap<NodeId, MetV1>>(body) {
+    if let Ok(starts) = codec::decode::<OwnStarts>(body) {
+        assert_eq!(codec::decode(&codec::encode(&starts)).ok(), Some(starts));
+    }
+    if let Ok(met) = codec::decode::<BTreeMap<NodeId, Met>>(body) {
         assert_eq!(codec::decode(&codec::encode(&met)).ok(), Some(met));
     }
 }
@@ -141,7 +144,9 @@ fn small_files() -> Vec<Vec<u8>> {
     let (node, disk, incarnation) = (NodeId(1), DiskId(20), Incarnation(3));
     let roster = Roster { cluster: ClusterId(5), members: [(node, disk)].into() };
     let identity = IdentityV1 { disk, node, incarnation, cluster: Some(roster) };
-    vec![codec::encode(&identity), codec::encode(&BTreeMap::from([(node, MetV1 { disk, incarnation, nonce: 9 })]))]
+    let mut starts = OwnStarts::default();
+    starts.add(incarnation, 9);
+    vec![codec::encode(&identity), codec::encode(&starts), codec::encode(&BTreeMap::from([(node, Met { disk, incarnation, nonce: 9 })]))]
 }
 
 /// A file is refused, or its chunks are within their bound, and are with their frames all of it.

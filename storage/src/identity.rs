@@ -6,6 +6,8 @@ use std::fmt;
 use holdfast_inventory::{Incarnation, NodeId};
 use serde::{Deserialize, Serialize};
 
+use crate::OwnStarts;
+
 /// Random id of a data directory, made with it: a wiped disk comes back with another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DiskId(pub u128);
@@ -44,8 +46,10 @@ pub struct Identity {
     pub node: NodeId,
     /// This start's number, from 1, durable before anyone hears of it.
     pub incarnation: Incarnation,
-    /// Random for each start, never on disk: tells two copies of one directory apart.
+    /// Random for each start: tells two copies of one directory apart.
     pub start_nonce: u64,
+    /// This start and those before it.
+    pub starts: OwnStarts,
     /// The cluster; none until the directory was bootstrapped or joined.
     pub cluster: Option<Roster>,
 }

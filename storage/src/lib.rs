@@ -15,7 +15,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `data_dir`, `open_error`, `dir_lock`, `copy` | the directory: lock, layout, why it was not opened; one to look at |
-//! | `identity`, `peers`, `durable_file` | who this disk is, whom it met; small files replaced atomically |
+//! | `identity`, `own_starts`, `peers`, `durable_file` | who this disk is, how it was started, whom it met; small files replaced atomically |
 //! | `log_store`, `log_tail`, `log_writer` | the Raft log: its face, recent entries in memory, group commit |
 //! | `log_group`, `log_segment`, `log_image`, `log_appender`, `log_supply` | its bytes, files, what they come to, the writing and making of them |
 //! | `log_recovery`, `log_seen` | opening it: torn end or damage |
@@ -66,6 +66,7 @@ mod memtable;
 mod open_error;
 mod order_keys;
 mod order_log;
+mod own_starts;
 mod page_writer;
 mod pages;
 mod peers;
@@ -91,8 +92,9 @@ pub use listing::{BuyerChain, ListPage, Query, StoredOrder};
 pub use log_store::{Completion, LogBounds, LogRecord, LogStore};
 pub use open_error::{MEMBER_LOST, OpenError};
 pub use order_log::OrderLog;
+pub use own_starts::OwnStarts;
 pub use pages::Place;
-pub use peers::{MeetError, Peers};
+pub use peers::{MeetError, Met, Peers};
 pub use snapshot_reader::SnapshotReader;
 pub use snapshot_writer::{SnapshotReceiver, SnapshotWriter};
 pub use snapshots::{SnapshotInfo, Snapshots};

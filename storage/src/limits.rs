@@ -78,7 +78,10 @@ pub const SNAPSHOTS_KEPT: usize = 2;
 /// Longest chunk in a snapshot file.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 1 << 20;
 
-/// Longest body of a small durable file (identity, peers).
+/// Starts of its own that a disk remembers.
+pub const STARTS_KEPT: usize = 4_096;
+
+/// Longest body of a small durable file (identity, starts, peers).
 pub const DURABLE_FILE_BYTES: usize = 1 << 20;
 
 /// How long opening waits for a database that this process closed just before.

@@ -31,11 +31,15 @@ pub enum MeetError {
     Io(#[from] io::Error),
 }
 
+/// A start that was met. Its layout is the format of version 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct MetV1 {
-    pub(crate) disk: DiskId,
-    pub(crate) incarnation: Incarnation,
-    pub(crate) nonce: u64,
+pub struct Met {
+    /// Of which disk.
+    pub disk: DiskId,
+    /// Which start.
+    pub incarnation: Incarnation,
+    /// Its nonce.
+    pub nonce: u64,
 }
 
 /// Whom this disk met; shared by all connections.
@@ -48,7 +52,7 @@ pub struct Peers {
 #[derive(Debug, Default)]
 struct Known {
     members: BTreeMap<NodeId, DiskId>,
-    met: BTreeMap<NodeId, MetV1>,
+    met: BTreeMap<NodeId, Met>,
 }
 
 impl Peers {
@@ -66,6 +70,11 @@ impl Peers {
         self.lock().members.clone_from(&roster.members);
     }
 
+    /// The latest start of `node` that was met. Whoever has that node's disk knows it.
+    pub fn met(&self, node: NodeId) -> Option<Met> {
+        self.lock().met.get(&node).copied()
+    }
+
     /// Judges a hello. `Ok` means that this start may talk, and that no earlier one of that member will be taken again,
     /// not even after a power cut here: a start met for the first time is synced before this returns.
     ///
@@ -76,7 +85,7 @@ impl Peers {
         if known.members.get(&node) != Some(&disk) {
             return Err(MeetError::UnknownDisk { node });
         }
-        let now = MetV1 { disk, incarnation, nonce };
+        let now = Met { disk, incarnation, nonce };
         match known.met.get(&node) {
             Some(seen) if *seen == now => return Ok(()),
             Some(seen) if seen.disk == disk && seen.incarnation >= incarnation => return Err(MeetError::OlderCopy { node }),

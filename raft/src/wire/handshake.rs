@@ -2,18 +2,21 @@
 //! the member it says it is, and is on that member's current disk.
 //!
 //! `Hello →`, `← Welcome` with a proof, `Verdict →` with a proof, `← Verdict` with a proof. A side judges (and writes
-//! down whom it met) only after the other's proof held, so a stranger changes nothing and learns no verdict. Only a
-//! proved verdict makes a refused node leave.
+//! down whom it met) only after the other's proof held, so a stranger changes nothing and learns no verdict. Only what is
+//! proved makes a node leave.
+//!
+//! Each side tells the latest start of the other that it met. Who does not know that start runs on an older copy of its disk: a
+//! called one says so and is refused before it is written down, a calling one finds out by itself.
 
 use std::sync::{Arc, OnceLock};
 
 use holdfast_inventory::{Incarnation, NodeId, codec};
-use holdfast_storage::{DiskId, MeetError, Peers};
+use holdfast_storage::{DiskId, MeetError, OwnStarts, Peers};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use super::frame::{Connection, WireError, admit, receive, send};
-use super::hello::{Hello, MAGIC, PROTOCOL, Purpose, Refusal, Verdict, Welcome, Who};
+use super::hello::{Hello, MAGIC, MetStart, PROTOCOL, Purpose, Refusal, Verdict, Welcome, Who};
 use super::link::Starts;
 use super::proof::ClusterKey;
 use crate::Fatal;
@@ -28,6 +31,7 @@ pub(crate) struct Gate {
     disk: u128,
     incarnation: u64,
     start_nonce: u64,
+    own_starts: OwnStarts,
     cluster: OnceLock<u128>,
     key: ClusterKey,
     peers: Peers,
@@ -71,6 +75,7 @@ impl Gate {
             disk: identity.disk.0,
             incarnation: identity.incarnation.0,
             start_nonce: identity.start_nonce,
+            own_starts: identity.starts.clone(),
             cluster,
             key,
             peers,
@@ -97,6 +102,17 @@ impl Gate {
             start_nonce: self.start_nonce,
             cluster: self.cluster.get().copied(),
         }
+    }
+
+    /// The latest start of `node` that was met. Those who make a cluster have met nobody.
+    fn met(&self, node: u64, purpose: Purpose) -> Option<MetStart> {
+        let met = self.peers.met(NodeId(node)).filter(|_| purpose != Purpose::Bootstrap)?;
+        Some(MetStart { disk: met.disk.0, incarnation: met.incarnation.0, start_nonce: met.nonce })
+    }
+
+    /// Whether a start that a peer met is one of this disk. One of another disk says nothing about this one's past.
+    fn knows(&self, met: Option<MetStart>) -> bool {
+        met.is_none_or(|met| met.disk != self.disk || self.own_starts.has(Incarnation(met.incarnation), met.start_nonce))
     }
 
     /// Judges a side whose proof held. Blocks on the disk when it is met for the first time.
@@ -139,11 +155,15 @@ impl Gate {
         if !self.key.verify(label, &[&transcript.0, &codec::encode(&verdict.refused)], &verdict.proof) {
             return Err(HandshakeError::Secret);
         }
-        let Some(refusal) = verdict.refused else { return Ok(()) };
+        verdict.refused.map_or(Ok(()), |refusal| Err(self.refused(refusal, from)))
+    }
+
+    /// This node was refused; it leaves if that is final.
+    fn refused(&self, refusal: Refusal, by: u64) -> HandshakeError {
         if refusal.is_final() {
-            self.alarm.raise(Fatal::Refused(format!("node {from} refused this node: {refusal}")));
+            self.alarm.raise(Fatal::Refused(format!("node {by} refused this node: {refusal}")));
         }
-        Err(HandshakeError::Refused(refusal))
+        HandshakeError::Refused(refusal)
     }
 }
 
@@ -163,7 +183,8 @@ fn welcomed(hello: &Hello, welcome: &Welcome) -> Vec<u8> {
 
 /// The calling side. Afterwards full-sized frames pass.
 pub(crate) async fn greet(connection: &mut Connection, gate: &Arc<Gate>, to: u64, purpose: Purpose) -> Result<Peer, HandshakeError> {
-    let hello = Hello { magic: MAGIC, protocol: PROTOCOL, who: gate.who(), to, purpose, challenge: chance::random() };
+    let met = gate.met(to, purpose);
+    let hello = Hello { magic: MAGIC, protocol: PROTOCOL, who: gate.who(), to, purpose, met, challenge: chance::random() };
     send(connection, &hello).await?;
     let welcome: Welcome = receive(connection).await?;
     if welcome.magic != MAGIC || welcome.protocol != PROTOCOL {
@@ -172,8 +193,17 @@ pub(crate) async fn greet(connection: &mut Connection, gate: &Arc<Gate>, to: u64
     if !gate.key.verify(b"welcome", &[&welcomed(&hello, &welcome)], &welcome.proof) {
         return Err(HandshakeError::Secret);
     }
+    if !gate.knows(welcome.met) {
+        return Err(gate.refused(Refusal::OlderCopy, to));
+    }
     let transcript = Transcript::new(&hello, &welcome);
-    let refused = if welcome.who.node == to { gate.judge_off_thread(welcome.who, purpose).await } else { Some(Refusal::WrongNode) };
+    let refused = if welcome.who.node != to {
+        Some(Refusal::WrongNode)
+    } else if !welcome.knows_met {
+        Some(Refusal::OlderCopy)
+    } else {
+        gate.judge_off_thread(welcome.who, purpose).await
+    };
     send(connection, &gate.verdict(b"client", &transcript, refused)).await?;
     if let Some(refusal) = refused {
         return Err(HandshakeError::Rejected(refusal));
@@ -190,7 +220,9 @@ pub(crate) async fn answer(connection: &mut Connection, gate: &Arc<Gate>, ready:
     if hello.magic != MAGIC || hello.protocol != PROTOCOL {
         return Err(HandshakeError::Rejected(Refusal::Protocol));
     }
-    let mut welcome = Welcome { magic: MAGIC, protocol: PROTOCOL, who: gate.who(), challenge: chance::random(), proof: [0; 32] };
+    let (met, knows_met) = (gate.met(hello.who.node, hello.purpose), gate.knows(hello.met));
+    let challenge = chance::random();
+    let mut welcome = Welcome { magic: MAGIC, protocol: PROTOCOL, who: gate.who(), met, knows_met, challenge, proof: [0; 32] };
     welcome.proof = gate.key.prove(b"welcome", &[&welcomed(&hello, &welcome)]);
     send(connection, &welcome).await?;
     let transcript = Transcript::new(&hello, &welcome);

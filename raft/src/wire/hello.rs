@@ -11,7 +11,7 @@ use super::frame::Message;
 pub(crate) const MAGIC: [u8; 8] = *b"HOLDFAST";
 
 /// Version of everything said between peers.
-pub(crate) const PROTOCOL: u16 = 1;
+pub(crate) const PROTOCOL: u16 = 2;
 
 /// What a connection is for. Each has its own, so that a snapshot never delays a heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,14 @@ pub(crate) struct Who {
     pub(crate) cluster: Option<u128>,
 }
 
+/// The latest start of a node that another one met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MetStart {
+    pub(crate) disk: u128,
+    pub(crate) incarnation: u64,
+    pub(crate) start_nonce: u64,
+}
+
 /// What the calling side says first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hello {
@@ -47,6 +55,8 @@ pub(crate) struct Hello {
     pub(crate) who: Who,
     pub(crate) to: u64,
     pub(crate) purpose: Purpose,
+    /// Of the called side.
+    pub(crate) met: Option<MetStart>,
     pub(crate) challenge: [u8; 16],
 }
 
@@ -60,6 +70,10 @@ pub(crate) struct Welcome {
     pub(crate) magic: [u8; 8],
     pub(crate) protocol: u16,
     pub(crate) who: Who,
+    /// Of the calling side.
+    pub(crate) met: Option<MetStart>,
+    /// Whether the start that the hello told as met was one of this disk.
+    pub(crate) knows_met: bool,
     pub(crate) challenge: [u8; 16],
     /// Over the hello and this message with zeros here.
     pub(crate) proof: [u8; 32],

@@ -16,7 +16,7 @@ pub(crate) use handshake::{Gate, HandshakeError, Peer, answer, greet};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use hello::{Hello, Verdict, Welcome};
 #[cfg(test)]
-pub(crate) use hello::{MAGIC, PROTOCOL, Who};
+pub(crate) use hello::{MAGIC, MetStart, PROTOCOL, Who};
 pub(crate) use hello::{Purpose, Refusal};
 pub(crate) use message::*;
 pub(crate) use proof::{ClusterKey, sha256_128};
