@@ -51,7 +51,8 @@ impl Bench {
 
     fn report(&mut self, node: u64) {
         let (session, applied) = (self.session(node), self.stock.last_index());
-        self.policy.report(Report { node: NodeId(node), session: Some(session), applied, draining: false, demands: Vec::new() });
+        let report = Report { node: NodeId(node), session: Some(session), applied, draining: false, demands: Vec::new() };
+        self.policy.report(self.now, report);
     }
 
     fn report_all(&mut self) {
@@ -106,7 +107,7 @@ fn only_a_node_that_reported_applying_its_session_is_granted_anything() {
     bench.report(1);
     bench.report(2);
     let early = Report { node: NodeId(3), session: None, applied: LogIndex(2), draining: false, demands: Vec::new() };
-    bench.policy.report(early);
+    bench.policy.report(bench.now, early);
     bench.wake();
     assert_eq!(bench.slices(), (100, [450, 450, 0]));
 }
@@ -245,6 +246,18 @@ fn a_node_that_does_not_follow_is_fenced_and_its_slice_is_spread_over_the_others
     let late = bench.pass(1_200, &[1, 2]);
     let closed = late.iter().filter(|action| matches!(action, Action::Propose(Command::CloseSession { .. }))).count();
     assert_eq!(closed, 1, "{late:?}");
+    assert_eq!(bench.slices(), (100, [450, 450, 0]));
+}
+
+#[test]
+fn a_node_that_dies_in_a_quiet_cluster_is_fenced_before_anybody_asks_for_its_units() {
+    let mut bench = Bench::new(1_000, ReconcileConfig::default());
+    bench.pass(3_000, &[1, 2, 3]);
+    let (lost, quiet_since) = (bench.session(3), bench.stock.last_index());
+    let early = bench.pass(1_900, &[1, 2]);
+    assert!(early.is_empty() && bench.stock.last_index() == quiet_since, "{early:?}");
+    let late = bench.pass(300, &[1, 2]);
+    assert!(late.contains(&Action::Propose(Command::CloseSession { session: lost })), "{late:?}");
     assert_eq!(bench.slices(), (100, [450, 450, 0]));
 }
 

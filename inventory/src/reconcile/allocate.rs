@@ -133,7 +133,7 @@ impl Reconciler {
     }
 
     fn spare(&self, stock: &SkuStock, ready: &Ready, keep: u64) -> (u64, NodeId) {
-        let demands = self.reports.get(&ready.node).map(|report| &report.demands[..]).unwrap_or_default();
+        let demands = self.report_of(ready.node).map(|report| &report.demands[..]).unwrap_or_default();
         let provisional = demands.iter().find(|demand| demand.sku == stock.sku).map_or(0, |demand| demand.provisional);
         (stock.slice(ready.session).saturating_sub(keep).saturating_sub(provisional), ready.node)
     }

@@ -46,6 +46,13 @@ pub struct Report {
     pub demands: Vec<SkuDemand>,
 }
 
+/// The last report of a node, and when it came.
+#[derive(Debug)]
+struct Reported {
+    at: Moment,
+    report: Report,
+}
+
 /// What the leader should do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -71,7 +78,7 @@ pub struct AdjustmentWait(u64);
 pub struct Reconciler {
     config: ReconcileConfig,
     leading: bool,
-    reports: BTreeMap<NodeId, Report>,
+    reports: BTreeMap<NodeId, Reported>,
     /// Nodes that could be granted slices when last looked at.
     ready: Vec<Ready>,
     /// SKUs to look at.
@@ -131,10 +138,14 @@ impl Reconciler {
     }
 
     /// A node's report came in; it replaces the last one, as a node that was started anew may have applied less.
-    pub fn report(&mut self, report: Report) {
+    pub fn report(&mut self, now: Moment, report: Report) {
         if self.leading {
-            self.reports.insert(report.node, report);
+            self.reports.insert(report.node, Reported { at: now, report });
         }
+    }
+
+    fn report_of(&self, node: NodeId) -> Option<&Report> {
+        self.reports.get(&node).map(|reported| &reported.report)
     }
 
     /// A node asks for `units`, of which buyers wait for `needed`.
@@ -165,11 +176,6 @@ impl Reconciler {
     fn units_to_adjust(&self, sku: SkuId) -> Option<u64> {
         let waits = self.adjustments.range((sku, AdjustmentWait(0))..=(sku, AdjustmentWait(u64::MAX)));
         waits.map(|(_, units)| *units).reduce(u64::saturating_add)
-    }
-
-    /// Whether [`wake`](Self::wake) should be called at once rather than at the next round.
-    pub fn has_work(&self) -> bool {
-        self.leading && !self.dirty.is_empty()
     }
 
     /// What to do now. `committed` is the committed index, `stamp` what an entry would be stamped. Call it every 10 to
@@ -217,8 +223,7 @@ impl Reconciler {
     /// Nodes whose session is open and that reported applying its opening. When they change, every SKU is looked at.
     fn find_ready(&mut self, stock: &impl Stock) {
         let is_ready = |node: &NodeId, session: &SessionId| {
-            self.reports
-                .get(node)
+            self.report_of(*node)
                 .is_some_and(|report| report.session == Some(*session) && report.applied.0 >= session.0 && !report.draining)
         };
         let ready: Vec<Ready> = stock

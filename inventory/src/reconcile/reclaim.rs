@@ -46,7 +46,8 @@ impl Horizon {
 }
 
 impl Reconciler {
-    /// Closes the sessions of nodes that have not reported applying what was committed `reclaim_after` ago.
+    /// Closes the sessions of nodes that have not reported applying what was committed `reclaim_after` ago, or have reported
+    /// nothing since: where nothing is committed, the dead have applied it all.
     pub(super) fn reclaim(&mut self, now: Moment, committed: LogIndex, stock: &impl Stock, actions: &mut Vec<Action>) {
         let (reclaim_after, again_after) = (self.config.reclaim_after, self.config.again_after);
         let due = self.horizon.advance(now, committed, reclaim_after);
@@ -55,7 +56,9 @@ impl Reconciler {
         self.horizon.closing.retain(|session, _| open.iter().any(|(_, id)| id == session));
         for (node, session) in open {
             let may_close = self.horizon.is_due(now, session, reclaim_after, again_after);
-            let follows = due.is_none_or(|due| self.reports.get(&node).is_some_and(|report| report.applied >= due));
+            let follows = due.is_none_or(|due| {
+                self.reports.get(&node).is_some_and(|last| last.report.applied >= due && now <= last.at.after(reclaim_after))
+            });
             if may_close && !follows {
                 self.horizon.closing.insert(session, now);
                 actions.push(Action::Propose(Command::CloseSession { session }));

@@ -65,7 +65,7 @@ impl Runtime {
         let applied = report.report.applied;
         {
             let mut policy = locked(&self.policy);
-            policy.report(report.report);
+            policy.report(now, report.report);
             for refill in report.refills {
                 policy.refill(now, node, refill.sku, refill.units, refill.needed);
             }

@@ -56,7 +56,7 @@ impl World {
         }
         let now = node.moment(self.now);
         let from = report.node;
-        node.reconciler.report(report);
+        node.reconciler.report(now, report);
         for &(sku, units, needed) in refills {
             node.reconciler.refill(now, from, sku, units, needed);
         }
