@@ -92,6 +92,11 @@ impl Snapshots {
         self.state().good.last().cloned()
     }
 
+    /// Whether a snapshot is still kept: newer ones take the place of the oldest.
+    pub fn keeps(&self, info: &SnapshotInfo) -> bool {
+        self.state().good.contains(info)
+    }
+
     /// Begins a snapshot of the state at `index`; nothing is seen of it before it is finished.
     pub fn writer(&self, index: u64, term: u64, meta: impl AsRef<[u8]>) -> io::Result<SnapshotWriter> {
         SnapshotWriter::begin(self.clone(), self.part_path(), index, term, meta.as_ref())

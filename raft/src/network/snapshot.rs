@@ -26,6 +26,9 @@ pub(crate) enum SendError {
     /// The receiver did not take it.
     #[error("the receiver did not take the snapshot: {0}")]
     Refused(String),
+    /// Newer ones took its place before it was opened: the next attempt sends one of those.
+    #[error("newer snapshots took the place of this one")]
+    Replaced,
     /// Its file does not read back: this node must stop.
     #[error("own snapshot: {0}")]
     Damaged(io::Error),
@@ -55,9 +58,9 @@ pub(crate) async fn send(
     let (mut connection, _) = target.dialer.dial(target.to, target.address, Purpose::Snapshot).await?;
     feed(&mut connection, &SnapshotPart::Begin { vote: VoteV1::from(vote), meta }).await?;
     let (parts, ready) = mpsc::channel(limits::SNAPSHOT_PARTS_AHEAD);
-    let reading = read_parts(snapshots, info, parts);
+    let reading = read_parts(snapshots.clone(), info.clone(), parts);
     let (read, sent) = tokio::join!(reading, send_parts(&mut connection, ready));
-    read.map_err(SendError::Damaged)?;
+    read.map_err(|error| if snapshots.keeps(&info) { SendError::Damaged(error) } else { SendError::Replaced })?;
     let (chunks, sum) = sent?;
     feed(&mut connection, &SnapshotPart::End { chunks, sum }).await?;
     let installing = Duration::from_millis(limits::SNAPSHOT_INSTALL_MS);
