@@ -119,4 +119,6 @@ pub enum SkuRefusal {
         /// Units that could be taken now from the pool.
         takeable: u64,
     },
+    /// As many adjustments are remembered as may be.
+    Capacity,
 }

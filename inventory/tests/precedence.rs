@@ -222,3 +222,19 @@ fn operators_hear_their_refusals_in_order() {
     assert_eq!(answer(adjust(sku, i64::MIN, "a")), Err(SkuRefusal::KeyReused));
     assert_eq!(answer(adjust(sku, i64::MIN, "b")), Err(SkuRefusal::AdjustmentRefused { takeable: 6 }));
 }
+
+#[test]
+fn an_adjustment_that_could_not_be_remembered_is_not_made_and_a_remembered_one_is_answered() {
+    let mut world = World::new(Params { max_skus: 1, pooled_below_per_node: 1, ..Params::default() });
+    let sku = world.create("tv", 5, SettingsPatch::default());
+    let mut answer = |key: &str| {
+        let adjust = AdjustStock { sku, delta: 1, reason: "count".into(), reference: None, key: key.to_owned().into() };
+        match world.apply(Command::AdjustStock(adjust)).outcome {
+            CommandOutcome::Sku(result) => result,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(answer("a").map(|done| done.replayed), Ok(false));
+    assert_eq!(answer("b"), Err(SkuRefusal::Capacity));
+    assert_eq!(answer("a").map(|done| done.replayed), Ok(true));
+}

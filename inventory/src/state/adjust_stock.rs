@@ -1,6 +1,6 @@
 //! `AdjustStock`: adds or takes stock, all or nothing; what is taken comes from the pool. The same key makes the same
 //! adjustment once: it is remembered for `idempotency_ttl`. At most `max_skus` adjustments are remembered at a time:
-//! beyond that they are refused as out of bounds, never made twice.
+//! beyond that they are refused, never made twice.
 
 use super::Inventory;
 use super::entry::EntryContext;
@@ -54,8 +54,11 @@ impl Inventory {
         let stock = sku.stock.checked_add_signed(adjust.delta);
         let too_much = adjust.delta > 0 && stock.is_none_or(|stock| stock > self.params().max_stock);
         let no_room = self.adjustments.len() as u64 >= u64::from(self.params().max_skus);
-        if adjust.delta == 0 || too_much || no_room || !texts_in_bounds(adjust) {
+        if adjust.delta == 0 || too_much || !texts_in_bounds(adjust) {
             return Err(SkuRefusal::OutOfBounds);
+        }
+        if no_room {
+            return Err(SkuRefusal::Capacity);
         }
         if known.is_some() {
             return Err(SkuRefusal::KeyReused);

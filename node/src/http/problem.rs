@@ -292,6 +292,10 @@ pub(crate) fn of_sku_refusal(refusal: SkuRefusal, name: &str, index: LogIndex, s
         SkuRefusal::OutOfBounds => {
             Reply::malformed_at("", "A value, or the number of SKUs, is past a bound of this cluster; ask for less.")
         }
+        SkuRefusal::Capacity => Reply::new(
+            ProblemType::Capacity,
+            "The cluster remembers as many adjustments as it may (stock.max_skus); repeat later with the same key.",
+        ),
         SkuRefusal::VersionStale { version } => Reply::new(
             ProblemType::VersionStale,
             format!("The settings changed meanwhile and have version {version} now; read them again and repeat with their ETag."),
@@ -405,6 +409,7 @@ mod tests {
             (SkuRefusal::Exists, ProblemType::SkuExists),
             (SkuRefusal::Unknown, ProblemType::UnknownSku),
             (SkuRefusal::OutOfBounds, ProblemType::Malformed),
+            (SkuRefusal::Capacity, ProblemType::Capacity),
             (SkuRefusal::VersionStale { version: Version(3) }, ProblemType::VersionStale),
             (SkuRefusal::KeyReused, ProblemType::IdempotencyKeyReused),
             (SkuRefusal::AdjustmentRefused { takeable: 3 }, ProblemType::AdjustmentRefused),
