@@ -17,7 +17,7 @@ pub struct RaftSection {
     pub snapshot_every_entries: u64,
     /// So many entries stay in the log behind a snapshot, for nodes that lag a little.
     pub log_keep_entries: u64,
-    /// The log is purged behind a snapshot in transfer once it holds this much.
+    /// Above it a snapshot is made, and the log behind it removed.
     pub log_keep_bytes: u64,
 }
 

@@ -89,6 +89,10 @@ fn raft(config: &Config) -> Checked {
     let (min, max) = (raft.election_timeout_min_ms.0, raft.election_timeout_max_ms.0);
     above("raft.election_timeout_max_ms", max, "raft.election_timeout_min_ms", min)?;
     at_most("raft.election_timeout_max_ms", max, 60_000)?;
+    if max < 3 * raft.heartbeat_ms.0 {
+        let reason = format!("must be at least three times raft.heartbeat_ms ({}); it is {max}", raft.heartbeat_ms.0);
+        return refuse("raft.election_timeout_max_ms", reason);
+    }
     at_least("raft.snapshot_every_entries", raft.snapshot_every_entries, 1)?;
     at_least("raft.log_keep_bytes", raft.log_keep_bytes, 1 << 20)
 }

@@ -11,6 +11,7 @@ use holdfast_inventory::{Epoch, Hashes, LogIndex, OrderRef, Secret, Stamp, seal,
 use tokio::sync::Semaphore;
 
 use super::limits::{MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, MAX_EVENT_READS, MAX_EVENT_STREAMS};
+use super::order_body::OrderBounds;
 use super::port::{Port, Unavailable};
 use super::problem::{self, Reply};
 use super::request_id::RequestIds;
@@ -54,6 +55,7 @@ pub(crate) struct Seal {
     pub(crate) hashes: Hashes,
     secret: Secret,
     epoch: Epoch,
+    bounds: OrderBounds,
 }
 
 impl Seal {
@@ -113,7 +115,13 @@ impl<P: Port> App<P> {
             hashes: Hashes::new(*inventory.secret()),
             secret: *inventory.secret(),
             epoch: inventory.epoch(),
+            bounds: inventory.params().into(),
         }))
+    }
+
+    /// What one order may ask for. They are set with the cluster's first command and do not change.
+    pub(crate) fn order_bounds(&self) -> OrderBounds {
+        self.seal().map_or_else(|_| OrderBounds::default(), |seal| seal.bounds)
     }
 
     /// The latest cluster time at which a request that is admitted now may still be applied.

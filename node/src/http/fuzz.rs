@@ -6,9 +6,10 @@ use holdfast_api::{CreateLine, CreateOrder, parse_key};
 use holdfast_inventory::SkuId;
 use serde_json::Value;
 
+use super::json;
+use super::order_body::{self, OrderBounds, Written};
 use super::orders::REQUEST_LINE;
 use super::plain_head::{self, Read};
-use super::{json, order_body};
 
 /// A body is an order exactly if its JSON, read as a plain value, has the fields of one and nothing else; one that is an order reads
 /// back as it is written, and its lines are within their bounds.
@@ -17,7 +18,8 @@ pub(crate) fn order_body(body: &[u8]) {
     if let Some(order) = &read {
         let written = serde_json::to_vec(order).expect("an order is JSON");
         assert_eq!(json::parse::<CreateOrder<'_>>(&written).ok().as_ref(), Some(order));
-        if let Ok(lines) = order_body::check("", &order.buyer, &order.lines, |_| Some(SkuId(0))) {
+        let written = Written { at: "", buyer: &order.buyer, lines: &order.lines };
+        if let Ok(lines) = order_body::check(&written, OrderBounds::default(), |_| Some(SkuId(0))) {
             assert!(lines.len() == 1 && (1..=holdfast_api::limits::MAX_QUANTITY).contains(&lines[0].units));
         }
     }

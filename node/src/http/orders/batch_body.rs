@@ -108,7 +108,9 @@ fn check_count(orders: usize) -> Result<(), Reply> {
 fn draft<P: Port>(app: &App<P>, bytes: &Bytes, at: &str, order: &KeyedOrder<'_>, apply_before: Stamp) -> Result<(Draft, Ask), Reply> {
     let key = &order.idempotency_key;
     check_visible(key).map_err(|error| Reply::malformed_at(format!("{at}/idempotency_key"), format!("The idempotency key {error}.")))?;
-    let lines = order_body::check(at, &order.buyer, &order.lines, |name| app.names.id(name, || app.port.inventory()))?;
+    let lines = order_body::check(&order_body::Written { at, buyer: &order.buyer, lines: &order.lines }, app.order_bounds(), |name| {
+        app.names.id(name, || app.port.inventory())
+    })?;
     let ask = ask::order(app, key, &order.buyer, lines.clone(), order.confirm, apply_before)?;
     let buyer = match &order.buyer {
         Cow::Borrowed(buyer) => bytes.slice_ref(buyer.as_bytes()),

@@ -86,7 +86,7 @@ pub(super) struct Content {
 pub(super) fn prepare<P: Port>(app: &App<P>, body: &[u8], key: &str, apply_before: Stamp) -> Result<Prepared, Reply> {
     let order: CreateOrder<'_> = json::parse(body)?;
     let find = |name: &str| app.names.id(name, || app.port.inventory());
-    let lines = order_body::check("", &order.buyer, &order.lines, find)?;
+    let lines = order_body::check(&order_body::Written { at: "", buyer: &order.buyer, lines: &order.lines }, app.order_bounds(), find)?;
     let ask = ask::order(app, key, &order.buyer, lines.clone(), order.confirm, apply_before)?;
     Ok(Prepared { ask, content: Content { buyer: order.buyer.into_owned(), lines } })
 }
