@@ -18,6 +18,8 @@ use crate::shop::{BRIEF, HELD, HOT, LIMITED, TINY, WARES};
 pub(crate) struct Buyer {
     recorder: Rc<Recorder>,
     nodes: u64,
+    /// The only node that is asked; any, if none.
+    only: Option<u64>,
     name: String,
     wishes: u64,
     random: SmallRng,
@@ -34,7 +36,12 @@ struct Wish {
 
 impl Buyer {
     pub(crate) fn new(recorder: &Rc<Recorder>, nodes: u64, name: String, seed: u64) -> Self {
-        Self { recorder: Rc::clone(recorder), nodes, name, wishes: 0, random: SmallRng::seed_from_u64(seed) }
+        Self { recorder: Rc::clone(recorder), nodes, only: None, name, wishes: 0, random: SmallRng::seed_from_u64(seed) }
+    }
+
+    /// Asks this node only.
+    pub(crate) fn only_at(self, node: u64) -> Self {
+        Self { only: Some(node), ..self }
     }
 
     /// Does one thing after the other until `until`.
@@ -172,7 +179,8 @@ impl Buyer {
 
     /// The next node, and how long its answer is waited for: now and then not long.
     fn turn(&mut self) -> (u64, Duration) {
-        let node = self.random.random_range(1..=self.nodes);
+        let drawn = self.random.random_range(1..=self.nodes);
+        let node = self.only.unwrap_or(drawn);
         let is_hasty = self.random.random_range(0..12) == 0;
         let hasty = Duration::from_millis(self.random.random_range(2..60));
         (node, if is_hasty { hasty } else { ATTEMPT_WITHIN })

@@ -29,7 +29,7 @@ pub(crate) const ASKED_WITHIN: Duration = Duration::from_secs(12);
 /// How long an attempt may still be applied, where it says so.
 pub(crate) const APPLY_WITHIN_MS: u64 = 2_500;
 
-/// From the healing of everything until a new order is acknowledged: three election timeouts, and a start.
+/// From the healing of everything until every node has acknowledged a new order: three election timeouts, and a start.
 pub(crate) const LIVE_AGAIN_WITHIN: Duration = Duration::from_secs(3);
 
 /// After the last call, until holds are over, sessions reclaimed and all nodes at one index.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use holdfast_client::api::{Audit, Change, ClusterStatus, Event};
 use holdfast_client::oracle::{self, Asked, Closing, Heard, Judgement, Ledger};
 use serde_json::json;
@@ -72,9 +73,9 @@ impl Shopkeeper {
         }
         self.progress.opened.set(Some(trace::now()));
         trace::tell(format_args!("the sale is open"));
-        self.let_buyers_come().await;
-        self.until("healing", QUIET_WITHIN, async || self.progress.healed.get()).await?;
-        self.sell_again().await?;
+        // Buyers who wait for an answer of a node that does not sell may come to their end long after the healing.
+        let ((), sold) = tokio::join!(self.let_buyers_come(), self.sell_again());
+        sold?;
         let (ledgers, closing) = self.close().await?;
         self.judge(&ledgers, &closing);
         Ok(())
@@ -106,13 +107,18 @@ impl Shopkeeper {
         }
     }
 
-    /// After everything was healed a new order is acknowledged within a bound.
+    /// After everything was healed every node acknowledges a new order within a bound.
     async fn sell_again(&self) -> Timely<()> {
-        let mut probe = Buyer::new(&self.recorder, self.plan.nodes, "probe".into(), self.seed);
-        let healed = self.progress.healed.get().unwrap_or_default();
+        let healed = self.until("healing", self.plan.load + QUIET_WITHIN, async || self.progress.healed.get()).await?;
         let deadline = Instant::now() + (healed + LIVE_AGAIN_WITHIN).saturating_sub(trace::now());
-        let sold = tokio::time::timeout_at(deadline.max(Instant::now() + LOOK_EVERY), probe.buy_one()).await;
-        sold.map_err(|_| format!("I20: no order was acknowledged within {LIVE_AGAIN_WITHIN:?} of the healing"))
+        try_join_all((1..=self.plan.nodes).map(|node| self.sell_at(node, deadline))).await.map(drop)
+    }
+
+    async fn sell_at(&self, node: u64, deadline: Instant) -> Timely<()> {
+        let seed = self.seed.wrapping_add(node);
+        let mut probe = Buyer::new(&self.recorder, self.plan.nodes, format!("probe-{node}"), seed).only_at(node);
+        let sold = tokio::time::timeout_at(deadline, probe.buy_one()).await;
+        sold.map_err(|_| format!("I20: {} acknowledged no order within {LIVE_AGAIN_WITHIN:?} of the healing", host(node)))
     }
 
     /// Waits until `look` gives something.
@@ -140,20 +146,24 @@ impl Shopkeeper {
             self.until("brief holds to end", QUIET_WITHIN, async || self.audit(1, sku).await.filter(|audit| audit.held == 0)).await?;
         }
         self.until("the last adjustment", QUIET_WITHIN, async || self.adjust().await).await?;
-        let nodes = 1..=self.plan.nodes;
-        let sessions = self.until("a session on every node", QUIET_WITHIN, async || self.sessions().await).await?;
-        let mut closing = Closing { sessions, ..Closing::default() };
-        for node in nodes.clone() {
-            for ware in WARES {
-                let audit = self.until("an audit", QUIET_WITHIN, async || self.audit(node, ware.sku).await).await?;
-                closing.audits.push((self.recorder.name(ware.sku), audit));
-            }
-        }
+        let closing = self.until("audits under the same sessions", QUIET_WITHIN, async || self.books().await).await?;
         let mut ledgers = Vec::new();
-        for node in nodes {
+        for node in 1..=self.plan.nodes {
             ledgers.push(self.until("a ledger", QUIET_WITHIN, async || self.ledger(node).await).await?);
         }
         Ok((ledgers, closing))
+    }
+
+    /// The sessions of all nodes and every node's audits, if none was opened or closed while they were asked: a slice is judged by
+    /// the session that it belongs to.
+    async fn books(&self) -> Option<Closing> {
+        let mut closing = Closing { sessions: self.sessions().await?, ..Closing::default() };
+        for node in 1..=self.plan.nodes {
+            for ware in WARES {
+                closing.audits.push((self.recorder.name(ware.sku), self.audit(node, ware.sku).await?));
+            }
+        }
+        (self.sessions().await? == closing.sessions).then_some(closing)
     }
 
     async fn adjust(&self) -> Option<()> {
