@@ -1,5 +1,6 @@
 //! What the command line tells an operator while a cluster sells and loses a node.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -135,10 +136,21 @@ async fn status_names_the_leader_and_the_dead(cluster: &Cluster, dead: u64) -> R
 
 /// The list on the command line, page after page, is the set of acknowledged orders.
 async fn list_is_true(cluster: &Cluster, acknowledged: &[String]) -> Result<()> {
-    let page = ask(cluster, 1, &["order", "list", "--sku", "sneaker", "--limit", "1000", "--json"]).await?.json()?;
-    let orders = page["orders"].as_array().with_context(|| format!("no orders in {page}"))?;
-    ensure!(orders.len() == 1_000, "{} orders on a full page", orders.len());
-    let unknown = orders.iter().find(|order| !acknowledged.iter().any(|id| order["id"] == id.as_str()));
-    ensure!(unknown.is_none(), "listed and not acknowledged: {unknown:?}");
+    let first = ["order", "list", "--sku", "sneaker", "--limit", "1000", "--json"];
+    let (mut listed, mut cursor) = (BTreeSet::new(), None::<String>);
+    loop {
+        let more = cursor.as_deref().map_or(Vec::new(), |cursor| vec!["--cursor", cursor]);
+        let page = ask(cluster, 1, &[&first[..], &more].concat()).await?.json()?;
+        let orders = page["orders"].as_array().with_context(|| format!("no orders in {page}"))?;
+        listed.extend(orders.iter().filter_map(|order| order["id"].as_str().map(str::to_owned)));
+        cursor = page["next"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+        ensure!(orders.len() == 1_000, "{} orders on a full page", orders.len());
+    }
+    let acknowledged: BTreeSet<String> = acknowledged.iter().cloned().collect();
+    let differ: Vec<_> = listed.symmetric_difference(&acknowledged).take(3).collect();
+    ensure!(differ.is_empty(), "{} listed, {} acknowledged; these differ: {differ:?}", listed.len(), acknowledged.len());
     Ok(())
 }
