@@ -12,7 +12,7 @@ use super::{memory, pause};
 use crate::chaos::fault::Made;
 use crate::chaos::site::Site;
 use crate::cluster::Start;
-use crate::limits::LOG_TAIL_LINES;
+use crate::limits::{LOG_TAIL_LINES, POLL_EVERY};
 use crate::process::tail;
 
 /// Enough to start and to serve a few, far too few for all that come.
@@ -43,9 +43,13 @@ async fn of_descriptors(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     for _ in 0..2 * DESCRIPTORS {
         idle.extend(TcpStream::connect(site.cluster.api(id)).await);
     }
-    sleep(LASTING).await;
-    let open = site.cluster.process_id(id).and_then(|process| std::fs::read_dir(format!("/proc/{process}/fd")).ok());
-    let open = open.map_or(0, Iterator::count);
+    // The node ends those that stay silent: the most that it had open counts.
+    let (until, mut open) = (Instant::now() + LASTING, 0);
+    while Instant::now() < until {
+        let now = site.cluster.process_id(id).and_then(|process| std::fs::read_dir(format!("/proc/{process}/fd")).ok());
+        open = open.max(now.map_or(0, Iterator::count));
+        sleep(POLL_EVERY).await;
+    }
     drop(idle);
     if let Some(status) = site.cluster.has_left(id)? {
         bail!("idle clients stopped node {id} ({status}): {}", tail(&site.cluster.log(id), LOG_TAIL_LINES));
