@@ -60,7 +60,16 @@ fn frames() -> Vec<(&'static str, Bytes)> {
         ("hello", pack(&hello)),
         (
             "welcome",
-            pack(&Welcome { magic: MAGIC, protocol: PROTOCOL, who, met: None, knows_met: true, challenge: [7; 16], proof: [8; 32] }),
+            pack(&Welcome {
+                magic: MAGIC,
+                protocol: PROTOCOL,
+                who,
+                met: None,
+                knows_met: true,
+                ready: true,
+                challenge: [7; 16],
+                proof: [8; 32],
+            }),
         ),
         ("verdict", pack(&Verdict { refused: Some(Refusal::OlderCopy), proof: [9; 32] })),
         ("append", pack(&Append::from(&append()))),

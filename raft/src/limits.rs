@@ -54,6 +54,9 @@ pub const SNAPSHOT_INSTALL_MS: u64 = 120_000;
 /// Connecting and the hello together.
 pub const CONNECT_MS: u64 = 2_000;
 
+/// A start waits so long for each member that may know a later one.
+pub const INQUIRY_MS: u64 = 1_000;
+
 /// Between two attempts to send entries to a peer that could not be reached.
 pub const REDIAL_MS: u64 = 50;
 

@@ -1,11 +1,13 @@
 //! The order of a start.
 //!
-//! Incarnation durable → stores open → peers may ask who this is → roster durable (a new cluster only) → consensus →
-//! everything is answered.
+//! Incarnation durable → stores open → peers may ask who this is → roster durable (a new cluster only) → no member that can be
+//! reached knows a later start → consensus → everything is answered.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use holdfast_inventory::{Inventory, LogIndex, NodeId};
 use holdfast_storage::{DataDir, Identity, LogStore, OpenError, OrderLog, Snapshots};
 use openraft::SnapshotPolicy;
@@ -22,7 +24,7 @@ use crate::network::{Calls, Dialer, Network};
 use crate::node::{Handle, RaftNode};
 use crate::server::{self, Host};
 use crate::types::Consensus;
-use crate::wire::{BootstrapWord, ClusterKey, Gate};
+use crate::wire::{BootstrapWord, ClusterKey, Gate, HandshakeError, Purpose};
 use crate::{LeaderView, Observer, RaftConfig, Service, StampSource, StartError, backfill, limits, trim, watcher};
 
 impl From<OpenError> for StartError {
@@ -61,12 +63,29 @@ pub(crate) async fn start(config: RaftConfig, data: DataDir, given: Given) -> Re
     let serving = AbortOnDropHandle::new(tokio::spawn(server::serve(listener, Arc::clone(&host))));
 
     let identity = join(&config, &data, identity, &dialer, &host).await?;
+    inquire(&config, &dialer).await?;
     let parts = parts(&stores, Arc::clone(&given.observer), alarm.clone());
     let network = Network { dialer: dialer.clone(), snapshots: stores.snapshots, alarm };
     let consensus = run(&config, &parts, network).await?;
     host.open(consensus.clone());
     initialize(&config, &identity, &consensus).await?;
     Ok(assemble((config, identity), given, parts, (consensus, dialer), (host.stopping.clone(), serving)))
+}
+
+/// Asks every other member which start of this disk it met last: an older copy of the disk finds itself out before anybody writes
+/// it down. Who cannot be reached soon is not waited for.
+async fn inquire(config: &RaftConfig, dialer: &Dialer) -> Result<(), StartError> {
+    let limit = Duration::from_millis(limits::INQUIRY_MS);
+    let others = config.members.keys().copied().filter(|id| *id != config.node);
+    let asked = others.map(async |id| (id, tokio::time::timeout(limit, dialer.dial(id.0, "", Purpose::Inquiry)).await));
+    for (by, answer) in join_all(asked).await {
+        if let Ok(Err(HandshakeError::Refused(refusal))) = answer
+            && refusal.is_final()
+        {
+            return Err(StartError::Refused { by, reason: refusal.to_string() });
+        }
+    }
+    Ok(())
 }
 
 /// The handle, and the tasks that follow consensus.

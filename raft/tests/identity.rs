@@ -90,14 +90,8 @@ async fn an_older_copy_of_a_disk_is_refused() {
     cluster.dirs.insert(NodeId(3), copy);
     // Started once more each time, its count passes the one that the others remember.
     for _ in 0..3 {
-        let older = cluster.try_start(NodeId(3), false).await.unwrap();
-        let mut fatal = older.node.fatal();
-        let told = tokio::time::timeout(DEADLINE, fatal.wait_for(Option::is_some)).await.expect("no word of it").unwrap().clone();
-        let reason = told.unwrap();
-        assert!(matches!(&reason, Fatal::Refused(why) if why.contains("older copy")), "{reason}");
-        assert_eq!(reason.exit_code(), 4);
-        drop((fatal, older));
-        cluster.stop(NodeId(3)).await;
+        let refused = cluster.try_start(NodeId(3), false).await.err().expect("an older copy started");
+        assert!(matches!(&refused, StartError::Refused { reason, .. } if reason.contains("older copy")), "{refused}");
     }
 }
 
@@ -118,13 +112,35 @@ async fn an_older_copy_that_was_started_alone_is_refused_and_the_disk_itself_is_
         harness::opened(copy.path()).await.start(NodeId(3)).unwrap();
     }
     let disk = cluster.dirs.insert(NodeId(3), copy).unwrap();
-    let older = cluster.try_start(NodeId(3), false).await.unwrap();
-    let mut fatal = older.node.fatal();
-    let told = tokio::time::timeout(DEADLINE, fatal.wait_for(Option::is_some)).await.expect("no word of it").unwrap().clone();
-    assert!(matches!(&told, Some(Fatal::Refused(why)) if why.contains("older copy")), "{told:?}");
-    drop((fatal, older));
-    cluster.stop(NodeId(3)).await;
+    let refused = cluster.try_start(NodeId(3), false).await.err().expect("an older copy started");
+    assert!(matches!(&refused, StartError::Refused { reason, .. } if reason.contains("older copy")), "{refused}");
 
+    cluster.dirs.insert(NodeId(3), disk);
+    cluster.try_start(NodeId(3), false).await.unwrap();
+    let index = cluster.create_sku("again").await;
+    cluster.everyone_has(index).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_copy_is_found_out_by_one_who_knows_before_another_believes_it() {
+    let mut cluster = Cluster::started(3).await;
+    let index = cluster.create_sku("first").await;
+    cluster.everyone_has(index).await;
+    cluster.stop(NodeId(3)).await;
+    let copy = tempfile::tempdir().unwrap();
+    copy_dir(cluster.dirs[&NodeId(3)].path(), copy.path());
+    // Only node 1 meets the later start.
+    cluster.stop(NodeId(2)).await;
+    cluster.try_start(NodeId(3), false).await.unwrap();
+    let index = cluster.create_sku("ticket").await;
+    cluster.everyone_has(index).await;
+    cluster.stop(NodeId(3)).await;
+    cluster.try_start(NodeId(2), false).await.unwrap();
+    let disk = cluster.dirs.insert(NodeId(3), copy).unwrap();
+    for _ in 0..3 {
+        let refused = cluster.try_start(NodeId(3), false).await.err().expect("an older copy started");
+        assert!(matches!(&refused, StartError::Refused { reason, .. } if reason.contains("older copy")), "{refused}");
+    }
     cluster.dirs.insert(NodeId(3), disk);
     cluster.try_start(NodeId(3), false).await.unwrap();
     let index = cluster.create_sku("again").await;

@@ -111,6 +111,9 @@ async fn dispatch(mut connection: Connection, peer: Peer, host: &Arc<Host>) -> R
         let _theirs: BootstrapWord = wire::receive(&mut connection).await?;
         return wire::send(&mut connection, &host.word()).await;
     }
+    if peer.purpose == Purpose::Inquiry {
+        return Ok(());
+    }
     let Some(consensus) = host.consensus.get() else { return Err(WireError::Closed) };
     let stopping = &host.stopping;
     match peer.purpose {
@@ -122,6 +125,6 @@ async fn dispatch(mut connection: Connection, peer: Peer, host: &Arc<Host>) -> R
             served.unwrap_or(Ok(()))
         }
         Purpose::Forward => stopping.run_until_cancelled(calls::serve(connection, NodeId(peer.node), host)).await.unwrap_or(Ok(())),
-        Purpose::Bootstrap => Ok(()),
+        Purpose::Bootstrap | Purpose::Inquiry => Ok(()),
     }
 }

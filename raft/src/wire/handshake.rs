@@ -6,7 +6,8 @@
 //! proved makes a node leave.
 //!
 //! Each side tells the latest start of the other that it met. Who does not know that start runs on an older copy of its disk: a
-//! called one says so and is refused before it is written down, a calling one finds out by itself.
+//! called one says so and is refused before it is written down, a calling one finds out by itself. A start asks all members so before
+//! anything else, so that a copy is found out by whoever knows before it is believed by one who does not.
 
 use std::sync::{Arc, OnceLock};
 
@@ -117,7 +118,7 @@ impl Gate {
 
     /// Judges a side whose proof held. Blocks on the disk when it is met for the first time.
     fn judge(&self, who: &Who, purpose: Purpose) -> Option<Refusal> {
-        if purpose == Purpose::Bootstrap {
+        if !purpose.is_judged() {
             return None;
         }
         match (self.cluster.get(), who.cluster) {
@@ -136,9 +137,9 @@ impl Gate {
         }
     }
 
-    /// What is cancelled when a later start of a judged side is met. Those who make a cluster are not judged, and don't stay.
+    /// What is cancelled when a later start of a judged side is met. Others don't stay.
     fn over(&self, who: &Who, purpose: Purpose) -> Option<CancellationToken> {
-        (purpose != Purpose::Bootstrap).then(|| self.starts.met(who.node, who.incarnation))
+        purpose.is_judged().then(|| self.starts.met(who.node, who.incarnation))
     }
 
     async fn judge_off_thread(self: &Arc<Self>, who: Who, purpose: Purpose) -> Option<Refusal> {
@@ -199,6 +200,8 @@ pub(crate) async fn greet(connection: &mut Connection, gate: &Arc<Gate>, to: u64
     let transcript = Transcript::new(&hello, &welcome);
     let refused = if welcome.who.node != to {
         Some(Refusal::WrongNode)
+    } else if purpose.is_judged() && !welcome.ready {
+        Some(Refusal::NotReady)
     } else if !welcome.knows_met {
         Some(Refusal::OlderCopy)
     } else {
@@ -222,7 +225,7 @@ pub(crate) async fn answer(connection: &mut Connection, gate: &Arc<Gate>, ready:
     }
     let (met, knows_met) = (gate.met(hello.who.node, hello.purpose), gate.knows(hello.met));
     let challenge = chance::random();
-    let mut welcome = Welcome { magic: MAGIC, protocol: PROTOCOL, who: gate.who(), met, knows_met, challenge, proof: [0; 32] };
+    let mut welcome = Welcome { magic: MAGIC, protocol: PROTOCOL, who: gate.who(), met, knows_met, ready, challenge, proof: [0; 32] };
     welcome.proof = gate.key.prove(b"welcome", &[&welcomed(&hello, &welcome)]);
     send(connection, &welcome).await?;
     let transcript = Transcript::new(&hello, &welcome);
@@ -230,7 +233,7 @@ pub(crate) async fn answer(connection: &mut Connection, gate: &Arc<Gate>, ready:
     gate.hear(b"client", &transcript, &verdict, hello.who.node)?;
     let refused = if hello.to != gate.node {
         Some(Refusal::WrongNode)
-    } else if hello.purpose != Purpose::Bootstrap && !ready {
+    } else if hello.purpose.is_judged() && !ready {
         Some(Refusal::NotReady)
     } else {
         gate.judge_off_thread(hello.who, hello.purpose).await

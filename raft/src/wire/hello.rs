@@ -26,6 +26,15 @@ pub(crate) enum Purpose {
     Forward,
     /// The making of a cluster; the only one without a cluster id.
     Bootstrap,
+    /// A start asks what was met of this disk before it goes on; nothing follows the hello.
+    Inquiry,
+}
+
+impl Purpose {
+    /// Whether a side is judged, and written down, before the other talks to it.
+    pub(crate) fn is_judged(self) -> bool {
+        !matches!(self, Purpose::Bootstrap | Purpose::Inquiry)
+    }
 }
 
 /// Who a side is: its disk and this start of it.
@@ -74,6 +83,8 @@ pub(crate) struct Welcome {
     pub(crate) met: Option<MetStart>,
     /// Whether the start that the hello told as met was one of this disk.
     pub(crate) knows_met: bool,
+    /// Whether consensus runs: until then this start may yet find out that its disk is an older copy.
+    pub(crate) ready: bool,
     pub(crate) challenge: [u8; 16],
     /// Over the hello and this message with zeros here.
     pub(crate) proof: [u8; 32],
