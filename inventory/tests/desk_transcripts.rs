@@ -298,6 +298,18 @@ fn a_drain_finishes_what_was_admitted_then_returns_the_slices() {
 }
 
 #[test]
+fn a_node_that_hears_of_no_majority_names_no_leader_and_not_its_own_load() {
+    let mut bench = Bench::ready(100, 50);
+    bench.ask("a", 1);
+    bench.pass(1_000);
+    bench.ask("b", 1);
+    bench.pass(2_300);
+    let transcript = bench.transcript();
+    let answers: Vec<_> = transcript.lines().filter(|line| !line.starts_with("propose") && *line != "probe").collect();
+    assert_eq!(answers, ["a: OutcomeUnknown", "b: NoLeader"]);
+}
+
+#[test]
 fn more_than_the_bound_is_shed_and_a_bound_of_bytes_cuts_the_batch() {
     let config = DeskConfig { max_waiting: 3, max_entry_bytes: 64 + 2 * 70, ..DeskConfig::new(NodeId(1), Incarnation(1)) };
     let mut bench = Bench::with(100, config);

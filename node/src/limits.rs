@@ -34,8 +34,8 @@ pub const MAX_UNSERVED_BYTES: usize = 1 << 20;
 
 /// `status` waits this long for one answer: longer than a node looks for what its leader knows.
 pub const STATUS_ATTEMPT: Duration = Duration::from_millis(700);
-/// `status` asks no further node after this long.
-pub const STATUS_RETRY_FOR: Duration = Duration::from_millis(800);
+/// `status` asks no further node after this long: the third one is asked if the first two hang.
+pub const STATUS_RETRY_FOR: Duration = Duration::from_millis(1_500);
 /// Most orders that one `order list` shows, or one `verify` compares.
 pub const MAX_LISTED_ORDERS: u32 = 100_000;
 /// A member this many entries behind is an alarm.

@@ -20,7 +20,8 @@ fn without_needless(wanted: &str) -> String {
 pub fn start(section: &LogSection) {
     let wanted = std::env::var(FILTER_VARIABLE).unwrap_or_else(|_| section.filter.clone());
     let filter = EnvFilter::try_new(without_needless(&wanted)).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written is lost: complaining about it on the same stream would end the process.
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     let started = match section.format {
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
         LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),

@@ -67,13 +67,17 @@ async fn the_nodes_of_a_killed_dev_do_not_outlive_it() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_dev_on_a_directory_in_use_leaves_as_its_nodes_do() -> Result<()> {
+async fn a_second_dev_on_a_directory_in_use_leaves_and_changes_nothing() -> Result<()> {
     let turn = Turn::take().await?;
     let room = tempfile::tempdir()?;
     let dev = Dev::start(&turn, program!(), &room.path().join("cluster"), ports::free_base(3)?).await?;
     let data = dev.data().display().to_string();
-    let said = command_line::run(holdfast(program!(), &["dev", "--data", &data])).await?;
-    ensure!(said.code == Some(4) && said.stderr.contains("could not start"), "{said:?}");
+    let config = std::fs::read(dev.data().join("cluster.toml"))?;
+    for other_ports in [&[][..], &["--base-port", "20000"]] {
+        let said = command_line::run(holdfast(program!(), &[&["dev", "--data", &data], other_ports].concat())).await?;
+        ensure!(said.code == Some(4) && said.stderr.contains("in use"), "{said:?}");
+    }
+    ensure!(std::fs::read(dev.data().join("cluster.toml"))? == config, "the running cluster's configuration was changed");
     buy_demo(&dev, 1, "still-serving").await?;
     ensure!(dev.interrupt().await? == Some(0), "Ctrl-C is a clean end");
     Ok(())

@@ -26,13 +26,13 @@ impl<W> Desk<W> {
         match self.judge(now, &pending, records) {
             Placement::Refuse(refusal) => self.refuse_early(now, pending, refusal, records, out),
             // Also here the key is looked up first: a retry must not hear "no effect" about an order that it owns.
-            _ if self.is_full() || pending.deadline <= now => self.give_up(pending, records, out),
+            _ if self.is_full() || pending.deadline <= now => self.give_up(now, pending, records, out),
             placement => self.put(now, pending, placement, out),
         }
         self.launch(now, out);
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.queued() >= self.config.max_waiting && !planted::is(Planted::QueueWithoutBound)
     }
 

@@ -139,7 +139,7 @@ impl<W> Desk<W> {
         let can_refill = self.can_refill();
         for mut pending in queue {
             if pending.deadline <= now {
-                self.give_up(pending, records, out);
+                self.give_up(now, pending, records, out);
                 continue;
             }
             if !can_refill {
@@ -206,12 +206,14 @@ impl<W> Desk<W> {
         self.finish(pending, answer, out);
     }
 
-    /// The time of a request that was not proposed is over.
-    pub(super) fn give_up(&mut self, pending: Pending<W>, records: &impl Records, out: &mut Vec<Effect<W>>) {
+    /// A request that was not proposed will not be: its time is over, or there are too many.
+    pub(super) fn give_up(&mut self, now: Moment, pending: Pending<W>, records: &impl Records, out: &mut Vec<Effect<W>>) {
+        // A leader that was not heard of for as long as a request lasts is none.
+        let has_leader = self.leader.is_some() && self.proofs.is_fresh(now, self.config.request_ttl);
         let answer = match recorded(&pending, records) {
             Some(answer) => answer,
             None if pending.waits_for_proof => Answer::Stale,
-            None if self.leader.is_none() => Answer::NoLeader,
+            None if !has_leader && !self.is_full() => Answer::NoLeader,
             None => Answer::Overloaded,
         };
         self.finish(pending, answer, out);

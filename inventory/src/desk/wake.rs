@@ -49,7 +49,7 @@ impl<W> Desk<W> {
                 continue;
             }
             self.waiting -= 1;
-            self.give_up(pending, records, out);
+            self.give_up(now, pending, records, out);
         }
         let forming = std::mem::take(&mut self.forming);
         for pending in forming {
@@ -59,7 +59,7 @@ impl<W> Desk<W> {
                 continue;
             }
             self.release_claims(&pending);
-            self.give_up(pending, records, out);
+            self.give_up(now, pending, records, out);
         }
         next = next.min(self.expire_in_flight(now, out));
         for sku in &self.hungry {

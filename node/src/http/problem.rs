@@ -247,9 +247,10 @@ pub(crate) fn of_answer(answer: &Answer) -> Option<Reply> {
         Answer::KeyInProgress => {
             (ProblemType::KeyInProgress, "The first request with this Idempotency-Key still runs; repeat to hear its answer.")
         }
-        Answer::Overloaded => {
-            (ProblemType::Overloaded, "The node has as much to do as it may; the request had no effect: repeat it with the same key.")
-        }
+        Answer::Overloaded => (
+            ProblemType::Overloaded,
+            "The node has too much to do, or the request's time was over; it had no effect: repeat it with the same key.",
+        ),
         Answer::Draining => {
             (ProblemType::Draining, "This node is about to stop; the request had no effect: repeat it at another node with the same key.")
         }

@@ -74,8 +74,8 @@ impl Runtime {
         (command.len() > most).then(refuse)
     }
 
-    /// Has slices return units until the pool holds `units`, or no more can come, or a bounded time passed: an adjustment
-    /// takes from the pool only.
+    /// Has slices return units until the pool holds `units`, or all that are free, or a bounded time passed: an adjustment
+    /// takes from the pool only, and its refusal names what that holds.
     async fn collect_for(&self, raft: &RaftNode, sku: SkuId, units: u64) {
         if !raft.leader().borrow().is_self {
             return;
@@ -84,7 +84,7 @@ impl Runtime {
         let until = Instant::now() + limits::ADJUSTMENT_WAIT;
         while Instant::now() < until {
             let view = read(raft.inventory()).view(sku, None);
-            let waits = view.is_some_and(|view| view.pool < units && view.available() >= units);
+            let waits = view.is_some_and(|view| view.pool < units.min(view.available()));
             if !waits {
                 break;
             }

@@ -7,10 +7,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use holdfast_inventory::NodeId;
+use holdfast_storage::{DataDir, OpenError, OpenMode};
 use tempfile::TempDir;
 
 use super::super::failure::Failure;
 use crate::config::Config;
+use crate::exit::Exit;
 use crate::limits::{DEV_BASE_PORT, DEV_NODES, MAX_SHOWN_LOG_BYTES};
 
 /// The directory of a `dev` cluster and its configuration.
@@ -31,6 +33,7 @@ impl Layout {
         let dir = dir.canonicalize()?;
         let file = dir.join("cluster.toml");
         if file.exists() {
+            refuse_in_use(&dir, &Config::load(&file)?)?;
             take_up(&file, nodes, base_port)?;
         } else {
             let text = new_config(nodes.unwrap_or(DEV_NODES), base_port.unwrap_or(DEV_BASE_PORT))?;
@@ -93,6 +96,16 @@ fn new_config(nodes: u64, base: u16) -> Result<String, Failure> {
         let _infallible = write!(text, "\n[[members]]\nid = {node}\napi = \"{api}\"\nadmin = \"{admin}\"\npeer = \"{peer}\"\n");
     }
     Ok(text)
+}
+
+/// Before anything is changed: nodes that run from this directory read its configuration when they start again.
+fn refuse_in_use(dir: &Path, config: &Config) -> Result<(), Failure> {
+    for member in &config.members {
+        if let Err(error @ OpenError::InUse(_)) = DataDir::open(&dir.join(format!("node-{}", member.id)), OpenMode::Existing) {
+            return Err(Failure::Node { sentence: error.to_string(), exit: Exit::DataDirectory });
+        }
+    }
+    Ok(())
 }
 
 /// Checks that the directory is the cluster that was asked for, and moves it to other ports if told.
