@@ -149,8 +149,15 @@ fn check_orders(orders: &OrderLog, snapshot: Option<LogIndex>) -> Result<(), Rep
 fn check_remembered(orders: &OrderLog, inventory: &Inventory) -> Result<(), ReplayError> {
     let told = |error: io::Error| ReplayError::OrderLog(error.to_string());
     let is_level = orders.missing().is_empty() && orders.appended_index() <= Some(inventory.last_index());
+    // The orders of one entry come one after the other: its pages are read once for all of them.
+    let mut entry: Option<(LogIndex, bool)> = None;
     for at in inventory.orders() {
-        if orders.events_of(at.index).map_err(told)?.is_none() {
+        let is_told = match entry.filter(|(index, _)| *index == at.index) {
+            Some((_, is_told)) => is_told,
+            None => orders.events_of(at.index).map_err(told)?.is_some(),
+        };
+        entry = Some((at.index, is_told));
+        if !is_told {
             continue;
         }
         let place = format!("the order of index {}, position {}", at.index, at.position);
