@@ -34,7 +34,8 @@ impl Endpoints {
         Client::new(ClientConfig { attempt_timeout: STATUS_ATTEMPT, retry_for: STATUS_RETRY_FOR, ..self.config() })
     }
 
-    fn config(&self) -> ClientConfig {
+    /// The nodes.
+    pub(super) fn config(&self) -> ClientConfig {
         ClientConfig::with_api(&self.api).and_admin(&self.admin)
     }
 }

@@ -3,6 +3,7 @@
 //! Each subcommand is a file: its arguments and what it does. What people read goes to standard output, aligned; what went
 //! wrong goes to standard error; `--json` gives the contract's own JSON instead. The exit code is [`Exit`]'s.
 
+mod bench;
 mod buy;
 mod dev;
 mod endpoints;
@@ -50,6 +51,8 @@ enum Command {
     Order(order::OrderArgs),
     /// Show members, leader, lag, slices and alarms.
     Status(status::StatusArgs),
+    /// Load a cluster and measure it.
+    Bench(bench::BenchArgs),
     /// Check a stopped node's data, or running nodes against each other.
     Verify(verify::VerifyArgs),
 }
@@ -89,6 +92,7 @@ impl Command {
             Self::Buy(args) => args.json(),
             Self::Order(args) => args.json(),
             Self::Status(args) => args.json(),
+            Self::Bench(args) => args.json(),
             Self::Verify(args) => args.json(),
         }
     }
@@ -101,6 +105,7 @@ impl Command {
             Self::Buy(args) => Box::pin(buy::run(args)).await,
             Self::Order(args) => Box::pin(order::run(args)).await,
             Self::Status(args) => Box::pin(status::run(args)).await,
+            Self::Bench(args) => Box::pin(bench::run(args)).await,
             Self::Verify(args) => Box::pin(verify::run(args)).await,
         }
     }

@@ -34,6 +34,12 @@ fn every_documented_command_is_understood() {
         "holdfast order extend o1",
         "holdfast order list --sku tee-m --buyer b --status held --limit 5",
         "holdfast status --json",
+        "holdfast bench ladder",
+        "holdfast bench ladder --connections 64 --seconds 1 --threads 2 --pids 1,2,3 --check --report r.html --json",
+        "holdfast bench rate --plateau 30000 --at 10,50,100 --connections 256 --hold-ms 0",
+        "holdfast bench flash --requests 10000 --stock 0.5,100 --plateau 1000",
+        "holdfast bench mix --skus 1 --zipf 0 --stock 100 --confirm 50 --release 50 --duplicates 5 --reads 0 --rate 500",
+        "holdfast bench batch --sizes 1,8192 --connections 2 --api http://127.0.0.1:7110",
         "holdfast verify --data d",
         "holdfast verify --from http://127.0.0.1:7111 http://127.0.0.1:7121 --json",
     ];
@@ -59,6 +65,13 @@ fn what_makes_no_sense_is_a_usage_error() {
         "holdfast buy tee-m --buyer b --key é",
         "holdfast order list --status lost",
         "holdfast order list --limit 0",
+        "holdfast bench",
+        "holdfast bench ladder --connections 0",
+        "holdfast bench ladder --seconds 0",
+        "holdfast bench rate --plateau 0",
+        "holdfast bench batch --sizes 8193",
+        "holdfast bench flash --stock 0",
+        "holdfast bench mix --confirm 101",
         "holdfast verify",
         "holdfast verify --data d --from http://127.0.0.1:7111",
     ];
@@ -71,7 +84,9 @@ fn what_makes_no_sense_is_a_usage_error() {
 #[test]
 fn every_subcommand_has_help() {
     Cli::command().debug_assert();
-    for line in ["", "dev", "serve", "sku", "sku create", "sku audit", "buy", "order", "order list", "status", "verify"] {
+    for line in
+        ["", "dev", "serve", "sku", "sku create", "sku audit", "buy", "order", "order list", "status", "bench", "bench mix", "verify"]
+    {
         let error = parse(&format!("holdfast {line} --help")).unwrap_err();
         assert_eq!((error.exit_code(), error.kind()), (0, clap::error::ErrorKind::DisplayHelp), "{line}");
         assert!(error.to_string().contains("Usage: holdfast"));
