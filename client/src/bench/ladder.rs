@@ -31,7 +31,7 @@ pub(super) async fn climb(session: &mut Session<'_>, most: usize, measured: Dura
     let sku = session.create(AMPLE_STOCK).await?;
     let (mut points, mut connections) = (Vec::new(), 1);
     while connections <= most && !session.is_stopped() {
-        let what = format!("{connections} connections");
+        let what = if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") };
         let load = Load { what, connections, pace: Pace::Closed, warm_up: WARM_UP, measured };
         points.push(orders(session, &load, &sku).await?);
         let rates: Vec<f64> = points.iter().map(|point| point.answered_per_second).collect();

@@ -40,6 +40,8 @@ pub const SLOT: Duration = Duration::from_millis(50);
 pub const MAX_SLOTS: usize = 4_096;
 /// Longest wait for a new SKU's units to reach the nodes.
 pub const SPREAD_WITHIN: Duration = Duration::from_secs(2);
+/// A node that does not serve is asked again for so long.
+pub const READY_WITHIN: Duration = Duration::from_secs(2);
 /// Longest wait for one node's answer about its state.
 pub const LOOK_WITHIN: Duration = Duration::from_secs(2);
 /// Stock of a SKU that is not meant to sell out.

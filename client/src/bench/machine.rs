@@ -7,7 +7,7 @@ use rustix::time::{ClockId, clock_gettime};
 /// What one thread of the generator has used so far, or between two looks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ThreadUse {
-    at: Instant,
+    pub(super) at: Instant,
     pub(super) wall: Duration,
     pub(super) cpu: Duration,
     /// Runnable, but without a core.

@@ -7,7 +7,7 @@ use holdfast_api::{CreateSku, Health, paths};
 use tokio::sync::watch;
 
 use super::error::BenchError;
-use super::limits::{MAX_THREADS, SPREAD_WITHIN, TOLD_EVERY};
+use super::limits::{MAX_THREADS, READY_WITHIN, SPREAD_WITHIN, TOLD_EVERY};
 use super::look;
 use super::recorder::Recorder;
 use super::report::Cluster;
@@ -176,14 +176,25 @@ async fn resolve(urls: &[String]) -> Result<Vec<Target>, ClientError> {
     Ok(targets)
 }
 
+/// A node that does not serve for a moment only, as at a change of leaders, is asked again.
 async fn ready(target: &Target) -> Result<(), BenchError> {
-    let no = |why: String| BenchError::NotReady(format!("{} {why}", target.host));
+    let deadline = Instant::now() + READY_WITHIN;
+    loop {
+        let Err(why) = serves(target).await else { return Ok(()) };
+        if Instant::now() >= deadline {
+            return Err(BenchError::NotReady(format!("{} {why}", target.host)));
+        }
+        tokio::time::sleep(TOLD_EVERY).await;
+    }
+}
+
+async fn serves(target: &Target) -> Result<(), String> {
     match look::get(target, paths::READYZ).await {
         Ok((200, _)) => Ok(()),
         Ok((status, body)) => {
             let reason = serde_json::from_slice::<Health>(&body).ok().and_then(|health| health.reason);
-            Err(no(reason.map_or_else(|| format!("answers {status} to {}", paths::READYZ), |reason| format!("says: {reason}"))))
+            Err(reason.map_or_else(|| format!("answers {status} to {}", paths::READYZ), |reason| format!("says: {reason}")))
         }
-        Err(error) => Err(no(format!("does not answer: {error}"))),
+        Err(error) => Err(format!("does not answer: {error}")),
     }
 }
