@@ -180,17 +180,8 @@ impl Crew {
         }
         *place.flight.borrow_mut() = Some(Flight { ask, intended, began: now });
         self.in_flight.set(self.in_flight.get() + 1);
-        self.write(place, &out);
+        place.write(&out);
         true
-    }
-
-    /// Writes at once what the socket takes; a task writes the rest. A connection that fails is found out by who reads it.
-    fn write(&self, lane: &Lane, bytes: &[u8]) {
-        let Some(write) = lane.write.borrow().clone() else { return };
-        let written = write.try_write(bytes).unwrap_or(0);
-        if written < bytes.len() {
-            tokio::task::spawn_local(write_rest(write, bytes[written..].to_vec()));
-        }
     }
 
     /// When the request on `lane` left.
@@ -230,6 +221,17 @@ impl Crew {
             schedule.left_before(end).for_each(|intended| tally.note_unsent(intended));
         }
         Some(tally.clone())
+    }
+}
+
+impl Lane {
+    /// Writes at once what the socket takes; a task writes the rest. A connection that fails is found out by who reads it.
+    fn write(&self, bytes: &[u8]) {
+        let Some(write) = self.write.borrow().clone() else { return };
+        let written = write.try_write(bytes).unwrap_or(0);
+        if written < bytes.len() {
+            tokio::task::spawn_local(write_rest(write, bytes[written..].to_vec()));
+        }
     }
 }
 

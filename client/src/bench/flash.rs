@@ -8,6 +8,7 @@ use super::ladder;
 use super::limits::{AMPLE_STOCK, BASELINE_ORDERS, FLASH_FACTOR, RECOVERED_FACTOR, RECOVERED_ORDERS, RECOVERY_WITHIN};
 use super::measure::{Load, Measured};
 use super::report::{Flash, Point};
+use super::schedule::whole;
 use super::session::Session;
 use super::tally::Counts;
 use super::thread::Pace;
@@ -38,7 +39,7 @@ pub(super) async fn sales(
         if session.is_stopped() {
             break;
         }
-        let stock = ((crowd.requests as f64 * percent / 100.0).round() as u64).max(1);
+        let stock = whole((crowd.requests as f64 * percent / 100.0).round()).max(1);
         points.push(sale(session, crowd, stock, &format!("stock for {percent} %"), &quiet, violations).await?);
     }
     Ok(points)

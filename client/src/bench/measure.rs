@@ -67,7 +67,9 @@ impl Session<'_> {
         let mut tally = Tally::new(window);
         // Where a stop ended it early, that is where it ended.
         tally.window.until = done.iter().map(|thread| thread.tally.window.until).min().unwrap_or(window.until);
-        done.iter().for_each(|thread| tally.add(&thread.tally));
+        for thread in &done {
+            tally.add(&thread.tally);
+        }
         let servers_cpu = cpu_before.zip(cpu_after).map(|(before, after)| after.saturating_sub(before));
         let threads = done.iter().map(|thread| thread.spent).collect();
         let took = tally.last_answered.map_or(Duration::ZERO, |last| last.saturating_duration_since(start));

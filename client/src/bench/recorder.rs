@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use holdfast_api::{BatchAnswer, BatchResult};
 
+use super::answer::Answer;
 use super::limits::MAX_CHECKED_CALLS;
 use super::work::Heard;
 use crate::oracle::{self, Asked, Call, History, Line, Step};
@@ -55,7 +56,7 @@ impl Recorder {
 
     /// A batch: each order is a call of its own that began and ended with it.
     pub(super) fn batch(&self, orders: Vec<(String, String)>, sku: &str, heard: &Heard<'_>) {
-        let told = heard.answer.filter(|answer| answer.is_yes()).and_then(|answer| serde_json::from_slice::<BatchAnswer>(answer.body).ok());
+        let told = heard.answer.filter(Answer::is_yes).and_then(|answer| serde_json::from_slice::<BatchAnswer>(answer.body).ok());
         let mut results = told.map(|told| told.results.into_iter());
         let mut book = self.book();
         for (key, buyer) in orders {

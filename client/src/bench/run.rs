@@ -9,6 +9,7 @@ use super::flash::Crowd;
 use super::limits::{ACHIEVED_LEAST, ANSWER_WITHIN, LADDER_TOP};
 use super::mix::Mix;
 use super::report::{Plateau, Point, Report};
+use super::schedule::whole;
 use super::session::Session;
 use super::settings::{Settings, Watcher};
 use super::{batch, check, flash, ladder, mix, rate};
@@ -107,7 +108,7 @@ async fn measure(session: &mut Session<'_>, mode: &Mode) -> Result<Report, Bench
         }
         Mode::Flash { plateau, requests, percents, connections } => {
             let plateau = find_plateau(session, *plateau, &mut notes).await?;
-            let requests = requests.unwrap_or((plateau.per_second * measured.as_secs_f64()) as u64).max(1);
+            let requests = requests.unwrap_or(whole(plateau.per_second * measured.as_secs_f64())).max(1);
             let crowd = Crowd { requests, plateau: plateau.per_second, connections: *connections, patience: measured * 10 + ANSWER_WITHIN };
             let points = flash::sales(session, &crowd, percents, &mut violations).await?;
             notes.extend(points.iter().filter_map(reached));

@@ -38,6 +38,12 @@ impl Schedule {
     }
 }
 
+/// The whole part of a number; 0 of one below it.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "such a cast stops at the ends of the range, which is meant")]
+pub(super) fn whole(number: f64) -> u64 {
+    number as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

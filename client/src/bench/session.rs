@@ -155,16 +155,12 @@ impl<'a> Session<'a> {
                 failed = Some(error);
             }
         }
-        match failed {
-            Some(error) => {
-                self.watcher.did(&format!("not every SKU {}… could be closed: {error}", self.prefix()));
-                Err(error.into())
-            }
-            None => {
-                self.watcher.did(&format!("closed {} SKUs {}…; what is held of them expires by itself", self.wares.len(), self.prefix()));
-                Ok(())
-            }
+        if let Some(error) = failed {
+            self.watcher.did(&format!("not every SKU {}… could be closed: {error}", self.prefix()));
+            return Err(error.into());
         }
+        self.watcher.did(&format!("closed {} SKUs {}…; what is held of them expires by itself", self.wares.len(), self.prefix()));
+        Ok(())
     }
 }
 

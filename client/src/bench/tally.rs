@@ -271,7 +271,9 @@ impl Counts {
         self.errors += other.errors;
         self.unsent += other.unsent;
         for (own, more) in [(&mut self.refused, &other.refused), (&mut self.unknown, &other.unknown)] {
-            more.iter().for_each(|(name, count)| *own.entry(name).or_default() += count);
+            for (name, count) in more {
+                *own.entry(name).or_default() += count;
+            }
         }
     }
 

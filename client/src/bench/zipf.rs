@@ -18,7 +18,9 @@ impl Zipf {
             sum += (rank as f64).powf(-s);
             up_to.push(sum);
         }
-        up_to.iter_mut().for_each(|part| *part /= sum);
+        for part in &mut up_to {
+            *part /= sum;
+        }
         Self { up_to: up_to.into() }
     }
 

@@ -47,7 +47,7 @@ async fn every_outcome_is_counted_as_what_the_node_answered() {
         Reply::Garbage,
         Reply::Lose,
     ];
-    let node = Fake::start(true, |order| SCRIPT[order as usize % SCRIPT.len()]).await;
+    let node = Fake::start(true, |order| SCRIPT[usize::try_from(order).unwrap() % SCRIPT.len()]).await;
     let report = run(&node, &rate(200.0, 4), 300).await.unwrap();
     let counts = &report.points[0].counts;
     let answered = |reply| node.seen(|seen| seen.orders.get(&reply).copied().unwrap_or(0));

@@ -201,7 +201,9 @@ impl Point {
 fn mean_ms(tally: &crate::bench::tally::Tally) -> f64 {
     let mut all = Histogram::default();
     let latencies = &tally.latencies;
-    [&latencies.acknowledged, &latencies.refused, &latencies.steps, &latencies.reads].into_iter().for_each(|one| all.add(one));
+    for one in [&latencies.acknowledged, &latencies.refused, &latencies.steps, &latencies.reads] {
+        all.add(one);
+    }
     ms(all.mean())
 }
 

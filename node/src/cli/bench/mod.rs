@@ -179,9 +179,9 @@ pub(super) async fn run(args: BenchArgs) -> Result<(), Failure> {
         std::fs::write(file, report.page())?;
     }
     if common.endpoints.json {
-        output::json(&report)?
+        output::json(&report)?;
     } else {
-        show(&report)?
+        show(&report)?;
     }
     match report.violations.first() {
         None => Ok(()),

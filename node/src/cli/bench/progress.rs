@@ -54,7 +54,7 @@ fn write(text: &str) {
 }
 
 fn bar(progress: &bench::Progress<'_>) -> String {
-    let full = ((progress.done * PLACES as f64) as usize).min(PLACES);
+    let full = (1..=PLACES).filter(|place| *place as f64 <= progress.done * PLACES as f64).count();
     format!("{:<20} [{}{}] {} answers", progress.what, "#".repeat(full), "-".repeat(PLACES - full), progress.answered)
 }
 
