@@ -53,6 +53,11 @@ impl Dev {
         .with_context(|| tail(&self.output, LOG_TAIL_LINES))
     }
 
+    /// Its base port.
+    pub fn base(&self) -> u16 {
+        self.base
+    }
+
     /// Everything it has printed.
     pub fn printed(&self) -> String {
         std::fs::read_to_string(&self.output).unwrap_or_default()

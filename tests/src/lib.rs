@@ -6,7 +6,7 @@
 //! sleeps as synchronisation: everything waits for a condition, with a deadline of [`limits`].
 //!
 //! *Architecture invariant:* the harness reads none of the server's memory and links none of its code; `holdfast-node`
-//! is a dependency for the binaries that are a node, `holdfast-under-test` and `chaos`, alone. Apart from it stands [`sim`], which
+//! is a dependency for the binaries that are a node, `holdfast-under-test`, `chaos`, `failover` and `compare`, alone. Apart from it stands [`sim`], which
 //! links the pure core and has no processes at all.
 //!
 //! Map:
@@ -22,6 +22,7 @@
 //! | `ledger`, `checks` | what the cluster says it sold; whether that is what the buyers heard |
 //! | `feed` | the ledger: the change feed from its beginning |
 //! | `chaos` | one fault after another, and the oracle's judgement |
+//! | `compare` | the product beside its peers, as ratios |
 //! | `liar` | a node whose answers are changed on their way |
 //! | `command_line` | the program's other subcommands |
 //! | `console` | a session printed in a document, taken apart |
@@ -33,6 +34,7 @@ pub mod chaos;
 pub mod checks;
 pub mod cluster;
 pub mod command_line;
+pub mod compare;
 pub mod console;
 pub mod dev;
 pub mod disk;

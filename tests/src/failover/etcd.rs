@@ -55,6 +55,11 @@ impl Etcd {
         Ok(etcd)
     }
 
+    /// Process ids of the members that run.
+    pub fn process_ids(&self) -> Vec<u32> {
+        self.running.iter().flatten().map(Process::id).collect()
+    }
+
     fn spawn(&mut self, member: usize) -> Result<()> {
         let all = (0..MEMBERS).map(|other| format!("m{other}=http://{}", self.peers[other])).collect::<Vec<_>>().join(",");
         let (client, peer) = (format!("http://{}", self.clients[member]), format!("http://{}", self.peers[member]));
