@@ -94,7 +94,8 @@ impl AsyncWrite for Link {
     }
 }
 
-#[cfg(all(test, not(feature = "simulation")))]
+#[cfg(test)]
+#[cfg(not(feature = "simulation"))]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
@@ -134,7 +135,7 @@ mod tests {
         old.end_with(starts.met(2, 7));
         let writing = tokio::spawn(async move {
             loop {
-                if let Err(error) = old.write_all(&[0; 64 << 10]).await {
+                if let Err(error) = old.write_all(&vec![0; 64 << 10]).await {
                     return error.kind();
                 }
             }
