@@ -39,7 +39,9 @@ mod tests {
 
     fn started(starts: &[(u64, u64)]) -> OwnStarts {
         let mut own = OwnStarts::default();
-        starts.iter().for_each(|&(incarnation, nonce)| own.add(Incarnation(incarnation), nonce));
+        for &(incarnation, nonce) in starts {
+            own.add(Incarnation(incarnation), nonce);
+        }
         own
     }
 
@@ -55,7 +57,9 @@ mod tests {
     #[test]
     fn only_so_many_are_kept_and_older_ones_are_believed() {
         let mut own = OwnStarts::default();
-        (1..=STARTS_KEPT as u64 + 5).for_each(|start| own.add(Incarnation(start), start));
+        for start in 1..=STARTS_KEPT as u64 + 5 {
+            own.add(Incarnation(start), start);
+        }
         assert_eq!(own.0.len(), STARTS_KEPT);
         assert!(own.has(Incarnation(5), 0) && !own.has(Incarnation(6), 0) && own.has(Incarnation(6), 6));
     }

@@ -2,6 +2,7 @@
 
 mod accepts;
 mod rate;
+mod refuses_adjustments;
 mod refuses_calls;
 mod refuses_holds;
 mod refuses_keys;

@@ -3,19 +3,10 @@
 use holdfast_client::api::{OrderStatus, ProblemType};
 use holdfast_client::oracle::{Asked, Heard, Invariant, Step};
 
-use crate::world::{Lines, World, refusal};
+use crate::world::{Lines, World, held_by_ann, refusal};
 
 const ONE: Lines<'_> = &[("tee", 1)];
 const TWO: Lines<'_> = &[("tee", 2)];
-
-/// A world in which ann holds one of nine, at index 10.
-fn held_by_ann() -> World {
-    let mut world = World::with_tees(9, None);
-    world.held(10, "a", "ann", ONE);
-    let got = world.got("a", 10, OrderStatus::Held);
-    world.order((5, 15), "k", "ann", ONE, got);
-    world
-}
 
 #[test]
 fn an_acknowledged_order_that_the_ledger_lost_is_found_out() {
@@ -72,45 +63,6 @@ fn a_step_that_was_acknowledged_before_it_was_taken_is_found_out() {
     answered_at(20, OrderStatus::Confirmed).accepted();
     // Again, in the same state.
     answered_at(21, OrderStatus::Confirmed).accepted();
-}
-
-#[test]
-fn an_acknowledged_adjustment_that_the_ledger_lost_is_found_out() {
-    let mut world = held_by_ann();
-    let (sku, reference) = (world.name("tee"), world.name("shelf"));
-    world.call((16, 25), Asked::Adjust { sku, delta: 5, reference }, Heard::Adjusted { index: 20 });
-    world.refused(Invariant::I5, "acknowledged and lost");
-}
-
-#[test]
-fn an_adjustment_that_is_told_before_it_was_made_is_found_out() {
-    let told_at = |index| {
-        let mut world = held_by_ann();
-        let (sku, reference) = (world.name("tee"), world.name("shelf"));
-        world.call((16, 25), Asked::Adjust { sku, delta: 5, reference }, Heard::Adjusted { index });
-        world.adjusted(20, 5, 14, "shelf");
-        world
-    };
-    told_at(19).refused(Invariant::I5, "told before index 20");
-    // The SKU is told as it is, a little later.
-    told_at(21).accepted();
-}
-
-#[test]
-fn an_adjustment_before_what_was_known_when_it_was_first_asked_for_is_found_out() {
-    let asked_again_at = |first_us, known_at| {
-        let mut world = held_by_ann();
-        let (sku, reference) = (world.name("tee"), world.name("shelf"));
-        let adjust = Asked::Adjust { sku, delta: 5, reference };
-        world.call((first_us, 40), adjust, Heard::Nothing);
-        world.call((50, 60), adjust, Heard::Adjusted { index: 20 });
-        world.adjusted(20, 5, 14, "shelf");
-        world.call((known_at - 1, known_at), Asked::Look { sku }, Heard::Available { available: 13, held: 1, index: 21 });
-        world
-    };
-    asked_again_at(30, 29).refused(Invariant::I16, "known before it was first asked for");
-    // A repeated one keeps its index, however much is known by then.
-    asked_again_at(30, 45).accepted();
 }
 
 #[test]
@@ -206,23 +158,6 @@ fn a_step_that_nobody_asked_for_is_found_out() {
     let mut world = held_by_ann();
     world.becomes(20, "a", OrderStatus::Released);
     world.refused(Invariant::I7, "nobody asked for");
-}
-
-#[test]
-fn stock_that_nobody_added_is_found_out() {
-    let mut world = held_by_ann();
-    world.adjusted(20, 5, 14, "ghost");
-    world.refused(Invariant::I7, "nobody asked for");
-}
-
-#[test]
-fn an_adjustment_applied_twice_is_found_out() {
-    let mut world = held_by_ann();
-    let (sku, reference) = (world.name("tee"), world.name("shelf"));
-    world.call((16, 25), Asked::Adjust { sku, delta: 5, reference }, Heard::Adjusted { index: 20 });
-    world.adjusted(20, 5, 14, "shelf");
-    world.adjusted(22, 5, 19, "shelf");
-    world.refused(Invariant::I8, "adjusted twice");
 }
 
 #[test]

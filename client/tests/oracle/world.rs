@@ -210,3 +210,12 @@ fn new_order(index: u64, id: &str, buyer: &str, lines: Lines<'_>) -> Order {
 pub(crate) fn refusal(problem: ProblemType, index: Option<u64>) -> Heard {
     Heard::Refused { problem, sku: None, index, available: None, is_final: false }
 }
+
+/// A world in which ann holds one of nine, at index 10.
+pub(crate) fn held_by_ann() -> World {
+    let mut world = World::with_tees(9, None);
+    world.held(10, "a", "ann", &[("tee", 1)]);
+    let got = world.got("a", 10, OrderStatus::Held);
+    world.order((5, 15), "k", "ann", &[("tee", 1)], got);
+    world
+}

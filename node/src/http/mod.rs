@@ -28,6 +28,7 @@ mod orders;
 mod plain_head;
 pub mod port;
 mod problem;
+mod problem_reply;
 mod request_id;
 mod router;
 mod scrape;
