@@ -19,7 +19,7 @@
 //! | `call`, `verdict`, `fate`, `pace` | one call over many attempts: judge, remember, wait |
 //! | `transport`, `endpoints`, `cluster_clock` | one attempt: connection, node, time |
 //! | `sse` | the text of the change feed |
-//! | [`bench`] | a load generator, and what it finds |
+//! | [`bench`](mod@bench) | a load generator, and what it finds |
 //! | [`oracle`] | whether what clients heard and what the cluster says it did are true |
 //!
 //! ```no_run
