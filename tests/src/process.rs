@@ -44,9 +44,15 @@ pub async fn send(signal: Signal, id: u32) -> Result<()> {
     Ok(())
 }
 
-/// Whether a process with this id is there.
+/// Whether a process with this id is there: it runs, or has not yet closed its files and given up its locks. One that only
+/// waits to be noticed by its parent is gone.
 pub fn is_there(id: u32) -> bool {
-    Path::new("/proc").join(id.to_string()).join("exe").exists()
+    let process = Path::new("/proc").join(id.to_string());
+    let state = std::fs::read_to_string(process.join("stat")).ok();
+    let dead = state.is_none_or(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])));
+    // The first thread can be dead while others still close what all share.
+    let threads = std::fs::read_dir(process.join("task")).map_or(0, Iterator::count);
+    !dead || threads > 1
 }
 
 /// A child whose output goes to a log file. Dropped: killed.

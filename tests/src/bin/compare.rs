@@ -96,5 +96,5 @@ async fn whole(args: &Args) -> Result<ExitCode> {
     if let Some(file) = &args.json {
         std::fs::write(file, results.json(&parts).to_string()).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if results.broken.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

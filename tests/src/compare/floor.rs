@@ -55,6 +55,9 @@ impl Floor {
         for (connections, published) in published {
             measured.push((connections, ratios(&bares, &holdfast, connections).await?, published));
         }
+        if let Some(moved) = holdfast.moved().await? {
+            eprintln!("{moved}");
+        }
         holdfast.end().await?;
         bares.end().await?;
         Ok(Verdict::Measured(measured))

@@ -20,6 +20,10 @@ pub struct Results {
     pub not_run: BTreeMap<System, String>,
     /// What is no ratio of cells.
     pub extra: Vec<Extra>,
+    /// Why it ended before its end; none if it did not.
+    pub broken: Option<String>,
+    /// What whoever reads the figures should know.
+    pub remarks: Vec<String>,
     /// Parts that were not measured for a reason of their own.
     pub parts_not_run: Vec<(Part, String)>,
 }
@@ -31,6 +35,7 @@ impl Results {
         let rows = row::all();
         let systems = rows.iter().flat_map(Row::systems).filter(|system| *system != System::Disk);
         self.not_run.extend(systems.map(|system| (system, reason.to_owned())));
+        self.parts_not_run.extend([Part::Overload, Part::Growth].map(|part| (part, reason.to_owned())));
         self
     }
 
@@ -48,10 +53,15 @@ impl Results {
             let figures = figures(&extra.values, extra.target).unwrap_or_else(|| "NOT RUN: nothing was measured".into());
             _ = writeln!(table, "{:<width$}  {figures}", extra.name);
         }
-        for (part, reason) in &self.parts_not_run {
-            _ = writeln!(table, "{:<width$}  NOT RUN: {reason}", format!("{part:?}"));
-        }
-        table
+        table + &self.told_apart(parts)
+    }
+
+    /// What stands below the table.
+    fn told_apart(&self, parts: &[Part]) -> String {
+        let not_run = self.parts_not_run.iter().filter(|(part, _)| parts.contains(part));
+        let not_run = not_run.map(|(part, reason)| format!("{part:?}: NOT RUN: {reason}\n"));
+        let broken = self.broken.iter().map(|reason| format!("BROKEN OFF {reason}\n"));
+        not_run.chain(self.remarks.iter().map(|remark| format!("{remark}\n"))).chain(broken).collect()
     }
 
     fn line(&self, row: &Row) -> String {
@@ -66,7 +76,7 @@ impl Results {
     pub fn cells(&self) -> String {
         let cells: BTreeSet<Cell> = self.rounds.iter().flat_map(Round::keys).copied().collect();
         let mut told = String::from(
-            "load: system, how: answers a second (median, least–most); p50/p99 in ms; µs of processor time an answer, by process\n",
+            "load: system: answers a second (median, least–most); p50/p99 in ms; µs of processor time an answer, by process\n",
         );
         for cell in cells {
             let measured: Vec<&Measured> = self.rounds.iter().filter_map(|round| round.get(&cell)).collect();

@@ -64,9 +64,14 @@ impl Compare {
         for number in 0..rounds as usize {
             eprintln!("round {} of {}", number + 1, self.rounds);
             run.number = number;
-            run.all().await?;
+            let whole = run.all().await;
             let round = std::mem::take(&mut run.round);
             run.results.rounds.push(round);
+            // What was measured before is told all the same.
+            if let Err(error) = whole {
+                run.results.broken = Some(format!("in round {}: {error:#}", number + 1));
+                return Ok(run.results);
+            }
         }
         run.long_ones().await?;
         run.bares.end().await?;
@@ -92,13 +97,16 @@ impl Run<'_> {
             return Ok(());
         }
         let measured = overload::measure(&self.turn, &self.asked.program, self.asked.rounds, self.asked.seconds).await?;
-        self.results.extra.push(measured);
+        self.results.extra.extend(measured);
         Ok(())
     }
 
     async fn all(&mut self) -> Result<()> {
         let holdfast = Holdfast::start(&self.turn, &self.asked.program).await?;
         self.product(&holdfast).await?;
+        if let Some(moved) = holdfast.moved().await? {
+            self.results.remarks.push(format!("round {}: {moved}", self.number + 1));
+        }
         holdfast.end().await?;
         self.peer::<Etcd>(Part::Etcd).await?;
         self.peer::<Redis>(Part::Redis).await?;

@@ -36,7 +36,10 @@ impl Subject {
         if load == Load::Pairs {
             measured = per_pair(measured);
         }
-        Ok(Measured { how: format!("{connections} connections"), ..measured })
+        if load == Load::Plateau {
+            measured.how = format!("{connections} connections");
+        }
+        Ok(measured)
     }
 }
 
