@@ -1,7 +1,7 @@
 //! Holdfast beside its peers: `cargo run --release -p holdfast-tests --bin compare -- --rounds 5`.
 //!
-//! The servers that are built here are this same program, started as `compare dev …`, `compare serve …`, `compare bare …`, `compare shop …`:
-//! they are built with it and never stale.
+//! The servers that are built here are this same program, started as `compare dev …`, `compare serve …`, `compare bare …`,
+//! `compare shop …`: they are built with it and never stale.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -24,7 +24,8 @@ impl Batch {
     /// Orders of one unit of `sku`, held or confirmed at once; keys and buyers begin with `seed`.
     pub fn new(seed: &str, sku: &str, confirm: bool) -> Batch {
         let lines = json!([{ "sku": sku, "quantity": 1 }]);
-        let order = json!({ "idempotency_key": format!("k{seed}-{BLANK}"), "buyer": format!("b{seed}-{BLANK}"), "lines": lines, "confirm": confirm });
+        let (key, buyer) = (format!("k{seed}-{BLANK}"), format!("b{seed}-{BLANK}"));
+        let order = json!({ "idempotency_key": key, "buyer": buyer, "lines": lines, "confirm": confirm });
         let body = json!({ "orders": vec![order; ORDERS] }).to_string();
         let places: Vec<usize> = body.match_indices(BLANK).map(|(at, _)| at).collect();
         Batch { at: places.as_chunks().0.to_vec(), body: body.into_bytes() }

@@ -15,10 +15,3 @@ pub struct Extra {
     /// What it should be.
     pub target: Option<Target>,
 }
-
-impl Extra {
-    /// Measured once.
-    pub fn once(name: impl Into<String>, part: Part, value: f64, target: Option<Target>) -> Extra {
-        Extra { name: name.into(), part, values: vec![value], target }
-    }
-}

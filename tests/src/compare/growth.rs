@@ -32,41 +32,49 @@ pub struct Growth {
 impl Growth {
     /// Everything, once.
     pub async fn measure(self, turn: &Turn, program: &str, bares: &Bares) -> Result<Vec<Extra>> {
+        let mut extra = self.many_orders(turn, program, bares).await?;
+        let name = format!("orders of {} SKUs ÷ of one", self.skus);
+        extra.push(one(name, self.many_skus(turn, program).await?, Some(Target::AtLeast(0.9))));
+        Ok(extra)
+    }
+
+    async fn many_orders(self, turn: &Turn, program: &str, bares: &Bares) -> Result<Vec<Extra>> {
         let holdfast = Holdfast::start(turn, program).await?;
-        let extra = |name: String, value, target| Extra::once(name, Part::Growth, value, target);
-        let (empty, before) = (self.ratio(bares, &holdfast, Load::Orders(USUAL_CONNECTIONS)).await?, space::memory(&holdfast)?);
-        let stored = self.fill(&holdfast).await?;
-        let (grown, after) = (self.ratio(bares, &holdfast, Load::Orders(USUAL_CONNECTIONS)).await?, space::memory(&holdfast)?);
-        let (each, disk) = ((after - before) / stored, space::disk(holdfast.data())? / f64::from(Holdfast::NODES) / stored);
-        let again = Instant::now();
+        let empty = self.ratio(bares, &holdfast).await?;
+        let (begun, before) = (stored(&holdfast).await?, space::memory(&holdfast)?);
+        self.fill(&holdfast).await?;
+        let (filled, after) = (stored(&holdfast).await?, space::memory(&holdfast)?);
+        let grown = self.ratio(bares, &holdfast).await?;
+        let all = stored(&holdfast).await?;
+        let disk = space::disk(holdfast.data())? / f64::from(Holdfast::NODES) / all;
+        let killed = Instant::now();
         let holdfast = holdfast.restart(turn, program).await?;
-        let again = again.elapsed().as_secs_f64();
+        let again = killed.elapsed().as_secs_f64();
         holdfast.end().await?;
-        let skus = self.many_skus(turn, program).await?;
-        let million = stored / 1e6;
+        let million = format!("{:.1} M stored", all / 1e6);
         Ok(vec![
-            extra(format!("orders ÷ bare with {million:.1} M stored ÷ empty"), grown / empty, Some(Target::AtLeast(0.95))),
-            extra(format!("orders of {} SKUs ÷ of one", self.skus), skus, Some(Target::AtLeast(0.9))),
-            extra(format!("bytes of memory per confirmed order and node, {million:.1} M stored, buyer and key each"), each, None),
-            extra("bytes of disk per order and node ÷ bytes of the order's JSON".into(), disk / payload(), Some(Target::AtMost(3.0))),
-            extra(format!("seconds from a kill of all nodes to ready, {million:.1} M stored"), again, Some(Target::AtMost(10.0))),
+            one(format!("orders ÷ bare, {million} ÷ the same, empty"), grown / empty, Some(Target::AtLeast(0.95))),
+            one(format!("bytes of memory per confirmed order, buyer and key each, {million}"), (after - before) / (filled - begun), None),
+            one("bytes of disk per order ÷ bytes of its JSON".into(), disk / payload(), Some(Target::AtMost(3.0))),
+            one(format!("seconds from a kill of all nodes to ready, {million}"), again, Some(Target::AtMost(10.0))),
         ])
     }
 
     /// Orders on the leader ÷ bare, now.
-    async fn ratio(self, bares: &Bares, holdfast: &Holdfast, load: Load) -> Result<f64> {
+    async fn ratio(self, bares: &Bares, holdfast: &Holdfast) -> Result<f64> {
+        let load = Load::Orders(USUAL_CONNECTIONS);
         let bare = bares.subject(BARE).context("no such handler")?.measure(load, 0, self.seconds).await?;
         Ok(holdfast.subject(System::Leader)?.measure(load, 0, self.seconds).await?.per_second / bare.per_second)
     }
 
-    /// Batches until so many are stored; how many are.
-    async fn fill(self, holdfast: &Holdfast) -> Result<f64> {
+    /// Batches until so many are stored.
+    async fn fill(self, holdfast: &Holdfast) -> Result<()> {
         let targets = holdfast.subject(System::Spread)?.targets;
         loop {
-            let stored = Audit::of(holdfast.admin(), SKU).await?.sold();
+            let stored = stored(holdfast).await?;
             eprintln!("  {stored} orders stored");
-            if stored >= self.orders {
-                return Ok(stored as f64);
+            if stored >= self.orders as f64 {
+                return Ok(());
             }
             batches::send(&targets, FILL_FOR, true).await?;
         }
@@ -85,6 +93,15 @@ impl Growth {
         holdfast.end().await?;
         Ok(many / one)
     }
+}
+
+fn one(name: String, value: f64, target: Option<Target>) -> Extra {
+    Extra { name, part: Part::Growth, values: vec![value], target }
+}
+
+/// Orders that the cluster holds, of the SKU that is sold.
+async fn stored(holdfast: &Holdfast) -> Result<f64> {
+    Ok(Audit::of(holdfast.admin(), SKU).await?.sold() as f64)
 }
 
 /// Bytes of one order of a batch.

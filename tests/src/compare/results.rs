@@ -53,11 +53,11 @@ impl Results {
             let figures = figures(&extra.values, extra.target).unwrap_or_else(|| "NOT RUN: nothing was measured".into());
             _ = writeln!(table, "{:<width$}  {figures}", extra.name);
         }
-        table + &self.told_apart(parts)
+        table + &self.below(parts)
     }
 
     /// What stands below the table.
-    fn told_apart(&self, parts: &[Part]) -> String {
+    fn below(&self, parts: &[Part]) -> String {
         let not_run = self.parts_not_run.iter().filter(|(part, _)| parts.contains(part));
         let not_run = not_run.map(|(part, reason)| format!("{part:?}: NOT RUN: {reason}\n"));
         let broken = self.broken.iter().map(|reason| format!("BROKEN OFF {reason}\n"));
@@ -94,8 +94,8 @@ impl Results {
     /// Everything, for a program.
     pub fn json(&self, parts: &[Part]) -> Value {
         let cells = |round: &Round| -> Vec<Value> {
-            let told = |(cell, measured): (&Cell, &Measured)| json!({ "load": cell.load.to_string(), "system": cell.system.to_string(), "measured": measured });
-            round.iter().map(told).collect()
+            let told = |load: String, system: String, measured| json!({ "load": load, "system": system, "measured": measured });
+            round.iter().map(|(cell, measured)| told(cell.load.to_string(), cell.system.to_string(), measured)).collect()
         };
         let ratio = |row: Row| {
             let ratios: Vec<Option<f64>> = self.rounds.iter().map(|round| row.within(round)).collect();
