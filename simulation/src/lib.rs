@@ -13,6 +13,7 @@
 //! | `network`, `call` | connections, cuts; calls of buyers |
 //! | `shopkeeper`, `shop`, `buyers`, `recorder` | the sale, its buyers, its judgement |
 //! | `trace`, `outcome`, `limits` | what happened; what it came to; every bound |
+//! | `turn` | one simulation at a time |
 
 mod buyers;
 mod call;
@@ -25,6 +26,7 @@ mod recorder;
 mod shop;
 mod shopkeeper;
 pub mod trace;
+mod turn;
 mod world;
 
 pub use holdfast_storage::simulated::{Planted, plant};

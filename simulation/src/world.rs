@@ -15,10 +15,12 @@ use crate::outcome::{Counts, Outcome};
 use crate::plan::{Fault, Plan, Planned, Whom};
 use crate::recorder::Recorder;
 use crate::shopkeeper::{Progress, Shopkeeper};
-use crate::{network, trace};
+use crate::{network, trace, turn};
 
 /// Runs a seed to its end on this thread; with the text of its trace if `keeps_text`.
+/// Simulations of other threads wait meanwhile.
 pub fn run(seed: u64, keeps_text: bool) -> Outcome {
+    let _turn = turn::take();
     trace::begin(keeps_text);
     network::begin();
     holdfast_storage::simulated::begin(seed);
