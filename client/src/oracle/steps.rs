@@ -102,7 +102,18 @@ fn check_told(case: &Case<'_>, order: Name, call: &Call, judgement: &mut Judgeme
 
 /// Whether an order had this status at an index.
 fn had(case: &Case<'_>, number: u32, index: u64, status: OrderStatus) -> bool {
-    case.replay.phases_at(number, index).iter().any(|phase| phase.status == status)
+    let is_told =
+        |is: OrderStatus| is == status || (is, status) == (OrderStatus::Held, OrderStatus::Expired) && may_be_over(case, number, index);
+    case.replay.phases_at(number, index).iter().any(|phase| is_told(phase.status))
+}
+
+/// Whether a hold may be over at `index`: it is so by the stamp, and stands in the ledger when it is swept, a little later. Between
+/// two entries of the ledger the stamp is known to be no later than the next one's.
+fn may_be_over(case: &Case<'_>, number: u32, index: u64) -> bool {
+    let entries = case.ledger.entries();
+    let next = entries.partition_point(|entry| entry.place.0 < index);
+    let latest_ms = entries.get(next).map_or(u64::MAX, |entry| entry.at_ms);
+    case.holds.deadline_ms(case.order(number)).is_some_and(|until| until <= latest_ms)
 }
 
 /// Whether the ledger has the step that was asked for, at `index` or before. Of an extension the feed says nothing.

@@ -1,7 +1,7 @@
 //! Holds that last too short or too long, by the cluster's own time and by the terms.
 
 use holdfast_client::api::OrderStatus;
-use holdfast_client::oracle::{Heard, Invariant, Step};
+use holdfast_client::oracle::{Asked, Heard, Invariant, Step};
 
 use crate::world::{Lines, World};
 
@@ -36,6 +36,21 @@ fn a_step_after_the_hold_is_over_is_found_out() {
         taken_at(510).refused(Invariant::I13, "its time was over at 510");
         taken_at(100_000).refused(Invariant::I13, "its time was over at 510");
     }
+}
+
+#[test]
+fn a_hold_is_told_as_expired_from_its_deadline_on_before_the_ledger_says_so_and_not_earlier() {
+    let read_at = |index| {
+        let mut world = held_briefly();
+        bob_buys(&mut world, 505, "b");
+        bob_buys(&mut world, 515, "c");
+        world.becomes(520, "a", OrderStatus::Expired);
+        let (order, got) = (world.name("a"), world.got("a", index, OrderStatus::Expired));
+        world.call((index - 1, 600), Asked::Read { order }, got);
+        world
+    };
+    read_at(515).accepted();
+    read_at(505).refused(Invariant::I16, "a status that it did not have there");
 }
 
 #[test]
