@@ -24,7 +24,8 @@ pub(super) async fn points(
         if session.is_stopped() {
             break;
         }
-        let load = Load { what: format!("{size} orders"), connections, pace: Pace::Closed, warm_up: WARM_UP, measured };
+        let what = if size == 1 { "1 order".to_owned() } else { format!("{size} orders") };
+        let load = Load { what, connections, pace: Pace::Closed, warm_up: WARM_UP, measured };
         let measured = session.measure(&load, |names| Box::new(Batches::new(names, &sku, size, recorder.clone()))).await?;
         points.push(Point::of_batch(&load, &measured, size));
     }
