@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::limits::READ_BYTES;
+use super::limits::{LATE_SEND, READ_BYTES};
 use super::recorder::Recorder;
 use super::schedule::Schedule;
 use super::tally::{Tally, Times, Window};
@@ -100,8 +100,7 @@ impl Crew {
 
     /// Whether no request may leave any more.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        let told = self.signals.stop.load(Ordering::Relaxed) || self.signals.recorder.as_ref().is_some_and(|recorder| recorder.is_full());
-        told || self.running.get().is_some_and(|running| now >= running.window.until)
+        self.is_told_to_stop() || self.running.get().is_some_and(|running| now >= running.window.until)
     }
 
     /// A connection stands.
@@ -159,16 +158,7 @@ impl Crew {
     fn send(&self, lane: usize, waited: bool) -> bool {
         let Some(running) = self.running.get() else { return false };
         let now = Instant::now();
-        if self.is_over(now) {
-            return false;
-        }
-        let intended = match &mut *running.source.borrow_mut() {
-            Source::Closed => now,
-            Source::Open(schedule) => match schedule.take(now) {
-                Some(intended) => intended,
-                None => return false,
-            },
-        };
+        let Some(intended) = self.take(running, now) else { return false };
         let place = &self.lanes[lane];
         let mut out = self.out.borrow_mut();
         out.clear();
@@ -182,6 +172,21 @@ impl Crew {
         self.in_flight.set(self.in_flight.get() + 1);
         place.write(&out);
         true
+    }
+
+    /// When the next request should leave, if it may leave now.
+    fn take(&self, running: &Running, now: Instant) -> Option<Instant> {
+        let end = running.window.until;
+        match &mut *running.source.borrow_mut() {
+            Source::Closed => (!self.is_over(now)).then_some(now),
+            // What was due just before the end leaves a moment after it: its time is its own, and nothing later is due.
+            Source::Open(schedule) if !self.is_told_to_stop() && now < end + LATE_SEND => schedule.take(now, end),
+            Source::Open(_) => None,
+        }
+    }
+
+    fn is_told_to_stop(&self) -> bool {
+        self.signals.stop.load(Ordering::Relaxed) || self.signals.recorder.as_ref().is_some_and(|recorder| recorder.is_full())
     }
 
     /// When the request on `lane` left.

@@ -25,16 +25,16 @@ impl Schedule {
         (self.next < self.count).then(|| self.start + Duration::from_secs_f64(self.next as f64 / self.per_second))
     }
 
-    /// The time of the next request if it is due by `now`; it counts as taken.
-    pub(super) fn take(&mut self, now: Instant) -> Option<Instant> {
-        let due = self.due().filter(|due| *due <= now)?;
+    /// The time of the next request if it is due by `now` and before `end`; it counts as taken.
+    pub(super) fn take(&mut self, now: Instant, end: Instant) -> Option<Instant> {
+        let due = self.due().filter(|due| *due <= now && *due < end)?;
         self.next += self.step;
         Some(due)
     }
 
     /// The times of those that should have left before `end` and did not.
     pub(super) fn left_before(&mut self, end: Instant) -> impl Iterator<Item = Instant> {
-        std::iter::from_fn(move || self.take(end))
+        std::iter::from_fn(move || self.take(end, end))
     }
 }
 
@@ -51,14 +51,15 @@ mod tests {
     #[test]
     fn a_stall_omits_nothing_and_shifts_nothing() {
         let start = Instant::now();
+        let end = start + Duration::from_secs(9);
         let mut schedule = Schedule::new(start, 1_000.0, u64::MAX, 0, 1);
-        assert_eq!(schedule.take(start), Some(start));
-        assert_eq!(schedule.take(start), None, "the second is not due yet");
+        assert_eq!(schedule.take(start, end), Some(start));
+        assert_eq!(schedule.take(start, end), None, "the second is not due yet");
         // Nothing could be sent for 100 ms: everything of that time is still there, with its own time.
         let stalled: Vec<_> = schedule.left_before(start + Duration::from_millis(100)).collect();
-        assert_eq!(stalled.len(), 100);
+        assert_eq!(stalled.len(), 99);
         assert_eq!(stalled[0], start + Duration::from_millis(1));
-        assert_eq!(schedule.due(), Some(start + Duration::from_millis(101)));
+        assert_eq!(schedule.due(), Some(start + Duration::from_millis(100)), "what is due at the end is not before it");
     }
 
     #[test]

@@ -101,10 +101,10 @@ async fn begin(crew: &Rc<Crew>) -> io::Result<Pacer> {
 async fn keep_time(crew: &Crew, pacer: &mut Pacer) -> io::Result<()> {
     loop {
         let now = Instant::now();
+        crew.send_due();
         if crew.is_over(now) || crew.is_exhausted() {
             return Ok(());
         }
-        crew.send_due();
         let pause = match crew.due() {
             None => IDLE_GRAIN * 5,
             // Connections that get their answers take what is due by themselves.

@@ -175,13 +175,13 @@ pub(super) async fn run(args: BenchArgs) -> Result<(), Failure> {
     let report = bench::run(&settings, &mode, &progress, heard).await;
     progress.clear();
     let report = report?;
-    if let Some(file) = &common.report {
-        std::fs::write(file, report.page())?;
-    }
     if common.endpoints.json {
         output::json(&report)?;
     } else {
         show(&report)?;
+    }
+    if let Some(file) = &common.report {
+        std::fs::write(file, report.page())?;
     }
     match report.violations.first() {
         None => Ok(()),
