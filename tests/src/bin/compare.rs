@@ -30,7 +30,7 @@ struct Args {
     #[arg(long, default_value_t = 10_000_000)]
     stored: u64,
     /// SKUs that `growth` puts on sale.
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     skus: u64,
     /// Writes every number into this file.
     #[arg(long)]

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use serde_json::json;
 
 use super::bares::Bares;
 use super::batch::{Batch, ORDERS};
@@ -11,12 +12,15 @@ use super::batches;
 use super::cell::{Load, System};
 use super::extra::Extra;
 use super::holdfast::{Holdfast, SKU};
-use super::limits::{CREATED_AT_ONCE, FILL_FOR, STOCK};
+use super::limits::{CREATED_AT_ONCE, FILL_FOR};
 use super::part::Part;
 use super::row::{BARE, Target, USUAL_CONNECTIONS};
 use super::space;
 use crate::operator::{self, Audit};
 use crate::turn::Turn;
+
+/// Stock of each of many SKUs: more than a cell sells of it.
+const UNITS_EACH: u64 = 1_000_000;
 
 /// How much it grows.
 #[derive(Clone, Copy, Debug)]
@@ -84,8 +88,11 @@ impl Growth {
     async fn many_skus(self, turn: &Turn, program: &str) -> Result<f64> {
         let holdfast = Holdfast::start(turn, program).await?;
         let admin = holdfast.admin();
-        let each = |n: u64| async move { operator::create_sku(admin, &format!("{SKU}-{n}"), STOCK / 1_000_000).await };
+        let name = |n: u64| format!("{SKU}-{n}");
+        let each = |n: u64| async move { operator::create_sku_with(admin, &json!({ "sku": name(n), "stock": UNITS_EACH })).await };
         stream::iter((0..self.skus).map(each)).buffer_unordered(CREATED_AT_ONCE).try_collect::<()>().await?;
+        // Each node has its part of the last, and so of all before.
+        operator::granted(admin, &name(self.skus - 1), Holdfast::NODES.into()).await?;
         let leader = holdfast.subject(System::Leader)?;
         let load = Load::Orders(USUAL_CONNECTIONS);
         let one = leader.measure(load, 0, self.seconds).await?.per_second;
