@@ -1,7 +1,8 @@
 //! Frames: a length and its checksum, then version, kind, checksum and an encoded body.
 //!
 //! The length has a checksum of its own: a reader that believed a wrong one would wait for bytes that never come, and take every
-//! frame after it for a part of the first.
+//! frame after it for a part of the first. After the hello both checksums are masked with the frame's [`Sequence`] number: a frame that
+//! is repeated, left out, out of turn or of another connection ends the connection.
 
 use std::io;
 
@@ -15,6 +16,7 @@ use tokio_util::codec::{Decoder, Encoder, Framed};
 use tokio_util::sync::CancellationToken;
 
 use super::link::Link;
+use super::sequence::Sequence;
 use crate::limits;
 use crate::net::Stream;
 
@@ -23,6 +25,9 @@ const FRAME_VERSION: u8 = 1;
 
 /// Version, kind and checksum.
 const HEAD_BYTES: usize = 6;
+
+/// The checksum, within the head.
+const SUM: std::ops::Range<usize> = 2..HEAD_BYTES;
 
 /// Length and its checksum, little-endian.
 const LENGTH_BYTES: usize = 8;
@@ -34,6 +39,22 @@ pub(crate) type Connection = Framed<Link, FrameCodec>;
 #[derive(Debug)]
 pub(crate) struct FrameCodec {
     max_bytes: usize,
+    /// What is sent and what is read; none before the hello is over.
+    sequences: Option<Sequences>,
+}
+
+/// Both directions of a connection, as one side sees them.
+#[derive(Debug)]
+pub(crate) struct Sequences {
+    pub(crate) sent: Sequence,
+    pub(crate) read: Sequence,
+}
+
+/// Masks a frame's own checksum, or takes the mask off again.
+fn mask_sum(frame: &mut [u8], mask: u32) {
+    for (byte, mask) in frame.iter_mut().skip(SUM.start).zip(mask.to_le_bytes()) {
+        *byte ^= mask;
+    }
 }
 
 impl FrameCodec {
@@ -48,10 +69,16 @@ impl Encoder<Bytes> for FrameCodec {
 
     fn encode(&mut self, frame: Bytes, to: &mut BytesMut) -> io::Result<()> {
         let length = self.length(frame.len())?;
+        let mask = self.sequences.as_ref().map_or(0, |sequences| sequences.sent.mask());
         to.reserve(LENGTH_BYTES + frame.len());
         to.put_slice(&length);
-        to.put_u32_le(crc32fast::hash(&length));
+        to.put_u32_le(crc32fast::hash(&length) ^ mask);
+        let begins = to.len();
         to.put_slice(&frame);
+        mask_sum(to.split_at_mut(begins).1, mask);
+        if let Some(sequences) = &mut self.sequences {
+            sequences.sent.advance();
+        }
         Ok(())
     }
 }
@@ -63,8 +90,12 @@ impl Decoder for FrameCodec {
     fn decode(&mut self, from: &mut BytesMut) -> io::Result<Option<BytesMut>> {
         let Some((length, rest)) = from.split_first_chunk::<4>() else { return Ok(None) };
         let Some(checksum) = rest.first_chunk::<4>() else { return Ok(None) };
-        if crc32fast::hash(length) != u32::from_le_bytes(*checksum) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the length of a frame fails its checksum"));
+        let mask = self.sequences.as_ref().map_or(0, |sequences| sequences.read.mask());
+        if crc32fast::hash(length) != u32::from_le_bytes(*checksum) ^ mask {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the length of a frame fails its checksum, or the frame is out of turn",
+            ));
         }
         let bytes = u32::from_le_bytes(*length) as usize;
         self.length(bytes)?;
@@ -73,7 +104,12 @@ impl Decoder for FrameCodec {
             return Ok(None);
         }
         from.advance(LENGTH_BYTES);
-        Ok(Some(from.split_to(bytes)))
+        let mut frame = from.split_to(bytes);
+        mask_sum(&mut frame, mask);
+        if let Some(sequences) = &mut self.sequences {
+            sequences.read.advance();
+        }
+        Ok(Some(frame))
     }
 }
 
@@ -99,15 +135,15 @@ impl From<CodecError> for WireError {
 
 /// Frames on a fresh connection; nothing longer than a hello passes until [`admit`].
 pub(crate) fn connection(stream: Stream) -> Connection {
-    Framed::new(Link::new(stream), FrameCodec { max_bytes: limits::MAX_HELLO_BYTES })
+    Framed::new(Link::new(stream), FrameCodec { max_bytes: limits::MAX_HELLO_BYTES, sequences: None })
 }
 
-/// Lets full-sized frames pass, once the peer has proved who it is, until `over` is cancelled.
-pub(crate) fn admit(connection: &mut Connection, over: Option<CancellationToken>) {
+/// Lets full-sized frames pass, numbered, once the peer has proved who it is, until `over` is cancelled.
+pub(crate) fn admit(connection: &mut Connection, sequences: Sequences, over: Option<CancellationToken>) {
     if let Some(over) = over {
         connection.get_mut().end_with(over);
     }
-    connection.codec_mut().max_bytes = limits::MAX_FRAME_BYTES;
+    *connection.codec_mut() = FrameCodec { max_bytes: limits::MAX_FRAME_BYTES, sequences: Some(sequences) };
     connection.set_backpressure_boundary(limits::WRITE_BUFFER_BYTES);
 }
 
@@ -171,7 +207,7 @@ pub(crate) async fn receive<M: Message>(connection: &mut Connection) -> Result<M
 #[cfg(test)]
 pub(crate) fn framed(frame: Bytes) -> io::Result<BytesMut> {
     let mut bytes = BytesMut::new();
-    FrameCodec { max_bytes: limits::MAX_FRAME_BYTES }.encode(frame, &mut bytes)?;
+    FrameCodec { max_bytes: limits::MAX_FRAME_BYTES, sequences: None }.encode(frame, &mut bytes)?;
     Ok(bytes)
 }
 
@@ -181,7 +217,55 @@ mod tests {
     use crate::wire::SnapshotDone;
 
     fn codec() -> FrameCodec {
-        FrameCodec { max_bytes: 100 }
+        FrameCodec { max_bytes: 100, sequences: None }
+    }
+
+    /// One side of a connection that began with `hello`; the first of the two called.
+    fn side(hello: &[u8], called: bool) -> FrameCodec {
+        let [asks, answers] = [b"asks", b"ans."].map(|way| Sequence::new(&[hello, way].concat()));
+        let sequences = if called { Sequences { sent: answers, read: asks } } else { Sequences { sent: asks, read: answers } };
+        FrameCodec { max_bytes: 100, sequences: Some(sequences) }
+    }
+
+    fn done(refused: &str) -> SnapshotDone {
+        SnapshotDone { refused: Some(refused.into()), vote: None }
+    }
+
+    /// The frames of one side, each as it travels.
+    fn sent(mut side: FrameCodec, messages: &[SnapshotDone]) -> Vec<BytesMut> {
+        let frames = messages.iter().map(|message| {
+            let mut bytes = BytesMut::new();
+            side.encode(pack(message), &mut bytes).unwrap();
+            bytes
+        });
+        frames.collect()
+    }
+
+    /// How many of `frames` are taken, in order, until the connection ends.
+    fn taken(mut side: FrameCodec, frames: &[&BytesMut]) -> usize {
+        let mut bytes: BytesMut = frames.iter().flat_map(|frame| frame.iter().copied()).collect();
+        std::iter::from_fn(|| side.decode(&mut bytes).ok()?.filter(|frame| unpack::<SnapshotDone>(frame).is_ok())).count()
+    }
+
+    #[test]
+    fn a_frame_is_taken_once_in_its_turn_from_its_sender() {
+        let frames = sent(side(b"one", false), &[done("a"), done("b"), done("c")]);
+        let [a, b, c] = &frames[..] else { panic!("three frames") };
+        assert_eq!(taken(side(b"one", true), &[a, b, c]), 3);
+        assert_eq!(taken(side(b"one", true), &[a, a, b, c]), 1, "repeated");
+        assert_eq!(taken(side(b"one", true), &[a, b, a]), 2, "replayed");
+        assert_eq!(taken(side(b"one", true), &[a, c]), 1, "one is missing");
+        assert_eq!(taken(side(b"one", true), &[b, a]), 0, "overtaken");
+        assert_eq!(taken(side(b"two", true), &[a]), 0, "of another connection");
+        assert_eq!(taken(side(b"one", false), &[a]), 0, "sent back to its sender");
+    }
+
+    #[test]
+    fn a_body_under_the_length_of_the_next_frame_is_refused() {
+        let frames = sent(side(b"one", false), &[done("a"), done("b")]);
+        let mut spliced = frames[1].clone();
+        spliced[LENGTH_BYTES..].copy_from_slice(&frames[0][LENGTH_BYTES..]);
+        assert_eq!(taken(side(b"one", true), &[&frames[0], &spliced]), 1);
     }
 
     #[test]
@@ -211,7 +295,7 @@ mod tests {
         }
         assert!(codec().encode(Bytes::from_static(&[7; 101]), &mut good).is_err());
         let mut long = BytesMut::new();
-        FrameCodec { max_bytes: 101 }.encode(Bytes::from_static(&[7; 101]), &mut long).unwrap();
+        FrameCodec { max_bytes: 101, sequences: None }.encode(Bytes::from_static(&[7; 101]), &mut long).unwrap();
         assert!(codec().decode(&mut long).is_err());
     }
 

@@ -16,10 +16,11 @@ use holdfast_storage::{DiskId, MeetError, OwnStarts, Peers};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use super::frame::{Connection, WireError, admit, receive, send};
+use super::frame::{Connection, Sequences, WireError, admit, receive, send};
 use super::hello::{Hello, MAGIC, MetStart, PROTOCOL, Purpose, Refusal, Verdict, Welcome, Who};
 use super::link::Starts;
 use super::proof::ClusterKey;
+use super::sequence::Sequence;
 use crate::Fatal;
 use crate::alarm::Alarm;
 use crate::blocking::blocking;
@@ -151,6 +152,11 @@ impl Gate {
         Verdict { refused, proof: self.key.prove(label, &[&transcript.0, &codec::encode(&refused)]) }
     }
 
+    /// The frames of the calling side, and of the called one. Both challenges are in: no two connections are alike.
+    fn sequences(&self, transcript: &Transcript) -> [Sequence; 2] {
+        [b"client frames", b"server frames"].map(|way| Sequence::new(&self.key.prove(way, &[&transcript.0])))
+    }
+
     /// Checks a verdict's proof and hears it; a final one makes this node leave.
     fn hear(&self, label: &[u8], transcript: &Transcript, verdict: &Verdict, from: u64) -> Result<(), HandshakeError> {
         if !self.key.verify(label, &[&transcript.0, &codec::encode(&verdict.refused)], &verdict.proof) {
@@ -213,7 +219,8 @@ pub(crate) async fn greet(connection: &mut Connection, gate: &Arc<Gate>, to: u64
     }
     let verdict: Verdict = receive(connection).await?;
     gate.hear(b"server", &transcript, &verdict, to)?;
-    admit(connection, gate.over(&welcome.who, purpose));
+    let [sent, read] = gate.sequences(&transcript);
+    admit(connection, Sequences { sent, read }, gate.over(&welcome.who, purpose));
     Ok(Peer { node: to, disk: welcome.who.disk, purpose })
 }
 
@@ -242,6 +249,7 @@ pub(crate) async fn answer(connection: &mut Connection, gate: &Arc<Gate>, ready:
     if let Some(refusal) = refused {
         return Err(HandshakeError::Rejected(refusal));
     }
-    admit(connection, gate.over(&hello.who, hello.purpose));
+    let [read, sent] = gate.sequences(&transcript);
+    admit(connection, Sequences { sent, read }, gate.over(&hello.who, hello.purpose));
     Ok(Peer { node: hello.who.node, disk: hello.who.disk, purpose: hello.purpose })
 }

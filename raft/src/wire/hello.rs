@@ -11,7 +11,7 @@ use super::frame::Message;
 pub(crate) const MAGIC: [u8; 8] = *b"HOLDFAST";
 
 /// Version of everything said between peers.
-pub(crate) const PROTOCOL: u16 = 2;
+pub(crate) const PROTOCOL: u16 = 3;
 
 /// What a connection is for. Each has its own, so that a snapshot never delays a heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

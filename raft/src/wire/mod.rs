@@ -6,6 +6,7 @@ mod hello;
 mod link;
 mod message;
 mod proof;
+mod sequence;
 
 #[cfg(test)]
 pub(crate) use frame::framed;
