@@ -48,6 +48,6 @@ impl Ware {
 
     /// What the oracle must know of it.
     pub(crate) fn terms(&self, sku: Name) -> Terms {
-        Terms { sku, stock: self.stock, per_buyer_limit: self.limit, hold_ttl_ms: self.hold_ttl_ms }
+        Terms { sku, stock: self.stock, per_buyer_limit: self.limit, hold_ttl_ms: self.hold_ttl_ms, is_always_open: true }
     }
 }

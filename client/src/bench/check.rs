@@ -135,7 +135,12 @@ async fn sessions(client: &Client) -> Result<BTreeMap<u64, u64>, ClientError> {
 
 fn terms(session: &Session<'_>, book: &mut Book) -> Vec<Terms> {
     let names = &mut book.history.names;
-    let terms =
-        |ware: &Ware| Terms { sku: names.number(&ware.sku), stock: ware.stock, per_buyer_limit: None, hold_ttl_ms: ware.hold_ttl_ms };
+    let terms = |ware: &Ware| Terms {
+        sku: names.number(&ware.sku),
+        stock: ware.stock,
+        per_buyer_limit: None,
+        hold_ttl_ms: ware.hold_ttl_ms,
+        is_always_open: true,
+    };
     session.wares.iter().map(terms).collect()
 }

@@ -2,7 +2,7 @@
 
 use holdfast_api::{Availability, Order, Problem, ProblemType, Sku};
 
-use super::call::{Asked, Heard};
+use super::call::{Asked, Content, Heard};
 use super::names::Names;
 
 /// An answer as it came.
@@ -50,7 +50,9 @@ impl Answer<'_> {
 
     fn order(&self, names: &mut Names) -> Option<Read> {
         let order: Order = self.json()?;
-        let heard = Heard::Order { id: names.number(&order.id), index: order.index, status: order.status, replayed: self.replayed };
+        let content = Some(Content::of(&order));
+        let heard =
+            Heard::Order { id: names.number(&order.id), index: order.index, status: order.status, replayed: self.replayed, content };
         Some(Read { order: Some(order.id), ..Read::of(heard) })
     }
 

@@ -1,6 +1,8 @@
 //! One call as its client saw it.
 
-use holdfast_api::{OrderStatus, ProblemType};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use holdfast_api::{Order, OrderStatus, ProblemType};
 
 use super::history::BodyId;
 use super::names::Name;
@@ -73,6 +75,23 @@ pub enum Step {
     Extend,
 }
 
+/// What an order is from its acceptance on, as a hash: buyer, lines, time and node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Content(u64);
+
+impl Content {
+    /// Of an order as it was told.
+    pub fn of(order: &Order) -> Self {
+        let mut hasher = DefaultHasher::new();
+        order.buyer.hash(&mut hasher);
+        for line in &order.lines {
+            (&line.sku, line.quantity).hash(&mut hasher);
+        }
+        (order.created_at.0, order.node).hash(&mut hasher);
+        Self(hasher.finish())
+    }
+}
+
 /// What a call heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
@@ -86,6 +105,8 @@ pub enum Heard {
         status: OrderStatus,
         /// Whether the key owned it before.
         replayed: bool,
+        /// What it says the order is; none where the caller does not know it.
+        content: Option<Content>,
     },
     /// The answer to [`Asked::Look`].
     Available {
@@ -137,6 +158,11 @@ impl Heard {
             Self::Nothing => true,
             _ => false,
         }
+    }
+
+    /// Whether the call may have had the effect that it asked for: it was told so, or its outcome is unknown.
+    pub fn may_have_had_effect(self) -> bool {
+        matches!(self, Self::Order { .. } | Self::Adjusted { .. }) || self.is_unknown()
     }
 
     /// Whether it is a no to the call itself: neither a yes nor "not now".

@@ -97,7 +97,7 @@ impl History {
 
     fn tell_heard(&self, heard: Heard) -> String {
         match heard {
-            Heard::Order { id, index, status, replayed } => {
+            Heard::Order { id, index, status, replayed, .. } => {
                 let again = if replayed { ", replayed" } else { "" };
                 format!("{} {status} at index {index}{again}", self.names.text(id))
             }

@@ -25,7 +25,7 @@ pub enum Invariant {
     I8,
     /// An order's id and index are its own, and grow with the log.
     I10,
-    /// No buyer has more than the limit.
+    /// No buyer has more than the limit, or is told so who has not.
     I11,
     /// An order goes along the arrows of its life; units come back once.
     I12,
@@ -33,7 +33,7 @@ pub enum Invariant {
     I13,
     /// What ended before another began is before it in the log; reads show the state at their index.
     I16,
-    /// "Sold out" and "too few left" were true, and not old news.
+    /// "Sold out" and "too few left" were true, and not old news; what is on sale is not called unknown, or not open.
     I17,
     /// When all is quiet every unit can be sold: no slice belongs to a session that is over.
     I18,

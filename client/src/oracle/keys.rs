@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use holdfast_api::{OrderStatus, ProblemType};
 
-use super::call::{Call, Heard};
+use super::call::{Call, Content, Heard};
 use super::history::Body;
 use super::judge::Case;
 use super::judgement::{Invariant, Judgement};
@@ -38,11 +38,12 @@ fn is_accepted(call: &Call) -> bool {
     matches!(call.heard, Heard::Order { .. })
 }
 
-/// Nothing is applied when every attempt that may have made it is dead: one that certainly had no effect keeps none alive.
+/// Nothing is applied when every attempt that may have made it is dead: one that certainly had no effect keeps none alive, nor one that
+/// began when the order was known.
 fn check_deadline(case: &Case<'_>, number: u32, attempts: &[Attempt], judgement: &mut Judgement) {
     let may_have_made = |attempt: &&Attempt| {
         let call = attempt.call(case.history);
-        call.heard.is_unknown() || is_accepted(call)
+        call.heard.may_have_had_effect() && case.time.index_before(call.began_us) < case.order(number).index
     };
     let deadlines: Option<Vec<u64>> = attempts.iter().filter(may_have_made).map(|attempt| attempt.apply_before).collect();
     let Some(last) = deadlines.and_then(|deadlines| deadlines.into_iter().max()) else { return };
@@ -54,14 +55,14 @@ fn check_deadline(case: &Case<'_>, number: u32, attempts: &[Attempt], judgement:
 
 /// An acceptance tells the key's order: content, index, and a status that it had.
 fn check_accepted(case: &Case<'_>, number: u32, attempt: Attempt, call: &Call, judgement: &mut Judgement) {
-    let Heard::Order { id, index, status, replayed } = call.heard else { return };
+    let Heard::Order { id, index, status, replayed, content } = call.heard else { return };
     let (order, body) = (case.order(number), case.history.body_of(attempt.body));
     let told = || format!("{}, and the ledger has {}", case.history.tell(call), case.tell(number));
     if order.id != id {
         // Told as two orders of one key.
         return;
     }
-    if !is_about(body, case, number) {
+    if !is_about(body, case, number) || is_another(content, order.content) {
         let invariant = if replayed { Invariant::I8 } else { Invariant::I5 };
         judgement.violation(invariant, || format!("another content: {}", told()));
     }
@@ -79,6 +80,11 @@ fn check_accepted(case: &Case<'_>, number: u32, attempt: Attempt, call: &Call, j
     if is_held && phases.first().is_some_and(|phase| phase.status == OrderStatus::Confirmed && phase.index == order.index) {
         judgement.violation(Invariant::I5, || format!("bought at once instead of held: {}", told()));
     }
+}
+
+/// Whether an answer tells another order than the ledger.
+pub(super) fn is_another(told: Option<Content>, known: Option<Content>) -> bool {
+    told.zip(known).is_some_and(|(told, known)| told != known)
 }
 
 fn is_about(body: &Body, case: &Case<'_>, number: u32) -> bool {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use holdfast_api::{Change as Told, Event, Order, OrderStatus};
 
+use super::call::Content;
 use super::history::Line;
 use super::judgement::{Invariant, Judgement};
 use super::names::{Name, Names};
@@ -30,6 +31,8 @@ pub struct LedgerOrder {
     pub node: u64,
     /// Its key, if the ledger tells it.
     pub key: Option<Name>,
+    /// For comparison with what clients were told; none if the ledger was not read from a feed.
+    pub content: Option<Content>,
 }
 
 /// What an entry of the ledger tells.
@@ -117,6 +120,7 @@ impl Ledger {
             lines,
             node: told.node,
             key: None,
+            content: Some(Content::of(told)),
         };
         if told.status != status {
             self.flaws.push(format!("{} is told as {} in an event that makes it {status}, at index {}", told.id, told.status, event.index));

@@ -25,13 +25,15 @@
 //! | `steps` | confirm, release, cancel, extend and reads against the order's life (I5, I7, I16) |
 //! | `holds` | how long holds last, by the terms and the log's time (I13) |
 //! | `real_time` | what ended before another began is before it in the log (I16); holds by the caller's clock (I13) |
-//! | `sold_out` | whether a no was true (I17) |
+//! | `refusals` | whether a no was true (I11, I17) |
+//! | `clock` | that cluster time passes as the clients' does (I13) |
 //! | `closing` | nothing stranded (I18), metrics (I24) |
 //! | `judge`, `judgement` | the result, and what it counts |
 
 mod adjustments;
 mod answer;
 mod call;
+mod clock;
 mod closing;
 mod history;
 mod holds;
@@ -42,13 +44,13 @@ mod ledger;
 pub mod limits;
 mod names;
 mod real_time;
+mod refusals;
 mod replay;
 mod settle;
-mod sold_out;
 mod steps;
 
 pub use answer::{Answer, Read};
-pub use call::{Asked, Call, Heard, Step};
+pub use call::{Asked, Call, Content, Heard, Step};
 pub use closing::{Closing, Counters, SkuCounters};
 pub use history::{Body, BodyId, History, Line};
 pub use judge::judge;
@@ -67,4 +69,6 @@ pub struct Terms {
     pub per_buyer_limit: Option<u32>,
     /// How long it is held, in ms; 0: bought at once.
     pub hold_ttl_ms: u64,
+    /// On sale all the time: it has no opening and no closing time, and nobody stops its sale.
+    pub is_always_open: bool,
 }

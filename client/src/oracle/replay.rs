@@ -40,6 +40,8 @@ pub(super) struct Phase {
 pub(super) struct Replay {
     /// Every SKU's numbers, in log order; the first is that of its creation.
     pub(super) moments: HashMap<Name, Vec<Moment>>,
+    /// Units of each buyer and SKU with a limit, each with the index from which on they are that many.
+    bought: HashMap<(Name, Name), Vec<(u64, u64)>>,
     /// Every status, by order, in log order.
     phases: Vec<Phase>,
     /// Where each order's begin in `phases`, and the end.
@@ -61,6 +63,14 @@ impl Replay {
         &all[first.saturating_sub(1)..end]
     }
 
+    /// The most units of `sku` that `buyer` had at `index`, within the entry or before it.
+    pub(super) fn bought_at(&self, buyer: Name, sku: Name, index: u64) -> u64 {
+        let all = self.bought.get(&(buyer, sku)).map_or(&[][..], Vec::as_slice);
+        let first = all.partition_point(|(from, _)| *from < index);
+        let shown = all[first.saturating_sub(1)..].iter().take_while(|(from, _)| *from <= index);
+        shown.map(|(_, units)| *units).max().unwrap_or(0)
+    }
+
     /// The statuses of order `number` that an answer at `index` may show.
     pub(super) fn phases_at(&self, number: u32, index: u64) -> &[Phase] {
         let all = self.phases(number);
@@ -78,8 +88,6 @@ struct Replaying<'a> {
     replay: Replay,
     now: Vec<Option<OrderStatus>>,
     limits: HashMap<Name, u32>,
-    /// Units of each buyer, of SKUs with a limit.
-    bought: HashMap<(Name, Name), u64>,
 }
 
 /// Replays the ledger and tells what is wrong with it.
@@ -95,7 +103,6 @@ pub(super) fn replay(history: &History, ledger: &Ledger, terms: &[Terms], judgem
         replay: Replay { moments, ..Replay::default() },
         now: vec![None; ledger.orders().len()],
         limits: terms.iter().filter_map(|terms| Some((terms.sku, terms.per_buyer_limit?))).collect(),
-        bought: HashMap::new(),
     };
     replaying.run();
     replaying.replay
@@ -175,13 +182,14 @@ impl Replaying<'_> {
 
     fn count_buyer(&mut self, entry: &Entry, order: &LedgerOrder, sku: Name, units: u64, had: bool, has: bool) {
         let Some(&limit) = self.limits.get(&sku) else { return };
-        let bought = self.bought.entry((order.buyer, sku)).or_default();
-        match (had, has) {
-            (false, true) => *bought += units,
-            (true, false) => *bought = bought.saturating_sub(units),
+        let known = self.replay.bought.entry((order.buyer, sku)).or_default();
+        let before = known.last().map_or(0, |(_, units)| *units);
+        let bought = match (had, has) {
+            (false, true) => before + units,
+            (true, false) => before.saturating_sub(units),
             _ => return,
-        }
-        let bought = *bought;
+        };
+        known.push((entry.place.0, bought));
         if has && bought > u64::from(limit) {
             self.judgement.violation(Invariant::I11, || {
                 format!("{bought} units of one buyer with a limit of {limit} at index {}: {}", entry.place.0, tell(self.history, order))

@@ -1,10 +1,12 @@
 //! Calls against orders: nothing acknowledged is lost (I5, I6), nothing is invented (I7), one order for a key (I8).
 //!
 //! The feed does not tell keys. An order that was acknowledged is its key's by its id. Every other one must be that of a key
-//! whose outcome nobody heard, with the same buyer and lines; where several could be meant, they are only counted.
+//! whose outcome nobody heard, with the same buyer and lines, held or bought at once as asked for; where several could be meant, they are only counted.
 
 use std::cmp::Reverse;
 use std::ops::Range;
+
+use holdfast_api::OrderStatus;
 
 use super::call::{Asked, Call, Heard};
 use super::history::{Body, BodyId, History, Line};
@@ -48,10 +50,35 @@ pub(super) struct Settled {
 
 /// A key whose order may be in the ledger without anybody having been told.
 struct Open<'a> {
+    wish: Wish<'a>,
+    first_us: u64,
+    /// When all its attempts are dead, ms of cluster time.
+    dead_at: u64,
+    key: usize,
+}
+
+/// By what an order and an attempt are matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Wish<'a> {
     buyer: Name,
     lines: &'a [Line],
-    first_us: u64,
-    key: usize,
+    /// Bought without a hold, by the wish or by the terms.
+    at_once: bool,
+}
+
+impl<'a> Wish<'a> {
+    fn of(case: &Case<'_>, body: &'a Body) -> Self {
+        let ttl = case.holds.ttl_ms(&body.lines);
+        Self { buyer: body.buyer, lines: &body.lines, at_once: ttl.is_some_and(|ttl| body.confirm || ttl == 0) }
+    }
+
+    /// What must have been asked for to make order `number`.
+    fn behind(case: &'a Case<'_>, number: u32) -> Self {
+        let order = case.order(number);
+        let first = case.replay.phases(number).first().map(|phase| phase.status);
+        let at_once = case.holds.ttl_ms(&order.lines).is_some() && first == Some(OrderStatus::Confirmed);
+        Self { buyer: order.buyer, lines: &order.lines, at_once }
+    }
 }
 
 impl Settled {
@@ -72,8 +99,10 @@ impl Settled {
         &self.attempts[key.attempts.clone()]
     }
 
-    fn first_us(&self, key: usize, history: &History) -> u64 {
-        self.attempts(&self.keys[key]).first().map_or(0, |attempt| attempt.call(history).began_us)
+    /// When the first attempt began that may have made the key's order: none that certainly had no effect.
+    fn first_us(&self, key: usize, history: &History) -> Option<u64> {
+        let mut calls = self.attempts(&self.keys[key]).iter().map(|attempt| attempt.call(history));
+        calls.find(|call| call.heard.may_have_had_effect()).map(|call| call.began_us)
     }
 
     fn claim_acknowledged(&mut self, case: &Case<'_>, key: usize, judgement: &mut Judgement) {
@@ -97,7 +126,8 @@ impl Settled {
         if let Some(other) = self.keys[key].order {
             judgement.violation(Invariant::I8, || format!("one key, two orders: {} and {}, {}", case.tell(other), case.tell(number), by()));
             let first_us = self.first_us(key, case.history);
-            self.first_us[number as usize].get_or_insert(first_us);
+            let known = &mut self.first_us[number as usize];
+            *known = known.or(first_us);
             return;
         }
         if self.first_us[number as usize].is_some() {
@@ -105,7 +135,10 @@ impl Settled {
             return;
         }
         self.keys[key].order = Some(number);
-        self.first_us[number as usize] = Some(self.first_us(key, case.history));
+        self.first_us[number as usize] = self.first_us(key, case.history);
+        if self.first_us[number as usize].is_none() {
+            judgement.violation(Invariant::I7, || format!("no attempt may have had an effect, and there is {}", case.tell(number)));
+        }
     }
 
     /// Where the ledger tells an order's key.
@@ -122,53 +155,56 @@ impl Settled {
 
     /// Every order that is nobody's yet against the keys whose outcome nobody heard.
     fn claim_open(&mut self, case: &Case<'_>, judgement: &mut Judgement) {
-        let open = self.open(case.history);
-        let orders = case.ledger.orders();
-        let mut unclaimed: Vec<u32> = (0u32..).zip(&self.first_us).filter(|(_, owner)| owner.is_none()).map(|(number, _)| number).collect();
-        unclaimed.sort_by_key(|number| (orders[*number as usize].buyer, &orders[*number as usize].lines));
+        let open = self.open(case);
+        let unowned = (0u32..).zip(&self.first_us).filter(|(_, owner)| owner.is_none()).map(|(number, _)| number);
+        let mut unclaimed: Vec<(Wish<'_>, u32)> = unowned.map(|number| (Wish::behind(case, number), number)).collect();
+        unclaimed.sort_unstable();
         let mut rest = &open[..];
-        let alike = |one: &u32, two: &u32| {
-            let (one, two) = (&orders[*one as usize], &orders[*two as usize]);
-            (one.buyer, &one.lines) == (two.buyer, &two.lines)
-        };
-        for same in unclaimed.chunk_by(alike) {
-            let Some(order) = same.first().map(|number| &orders[*number as usize]) else { continue };
-            let wanted = (order.buyer, &*order.lines);
-            rest = &rest[rest.partition_point(|open| (open.buyer, open.lines) < wanted)..];
-            let candidates = &rest[..rest.partition_point(|open| (open.buyer, open.lines) <= wanted)];
-            for number in same.iter().skip(candidates.len()) {
+        for same in unclaimed.chunk_by(|(one, _), (two, _)| one == two) {
+            let Some((wanted, _)) = same.first() else { continue };
+            rest = &rest[rest.partition_point(|open| open.wish < *wanted)..];
+            let candidates = &rest[..rest.partition_point(|open| open.wish <= *wanted)];
+            for (_, number) in same.iter().skip(candidates.len()) {
                 judgement.violation(Invariant::I7, || format!("no attempt is left that could have made {}", case.tell(*number)));
             }
             match (candidates, same) {
-                ([only], [number]) => self.claim(case, only.key, *number, None, judgement),
-                _ => self.first_us_of_any(candidates, same),
+                ([only], [(_, number)]) => self.claim(case, only.key, *number, None, judgement),
+                _ => self.claim_any(case, candidates, same, judgement),
             }
             judgement.counts.settled_present += same.len().min(candidates.len());
         }
         judgement.counts.settled_absent = open.len().saturating_sub(judgement.counts.settled_present);
     }
 
-    fn first_us_of_any(&mut self, candidates: &[Open<'_>], orders: &[u32]) {
+    /// Several keys, of which some made these orders: no order is younger than all of them may have made.
+    fn claim_any(&mut self, case: &Case<'_>, candidates: &[Open<'_>], orders: &[(Wish<'_>, u32)], judgement: &mut Judgement) {
         let first = candidates.iter().map(|open| open.first_us).min();
-        for number in orders.iter().take(candidates.len()) {
+        let dead_at = candidates.iter().map(|open| open.dead_at).max().unwrap_or(u64::MAX);
+        for (_, number) in orders.iter().take(candidates.len()) {
             self.first_us[*number as usize] = first;
+            let at = case.order(*number).at_ms;
+            if at >= dead_at {
+                judgement.violation(Invariant::I7, || format!("applied at {at}, when all attempts were dead: {}", case.tell(*number)));
+            }
         }
     }
 
-    /// Keys without an order that have an open attempt, once for each body, by buyer and lines.
-    fn open<'a>(&self, history: &'a History) -> Vec<Open<'a>> {
-        let mut open = Vec::new();
+    /// Keys without an order that have an open attempt, once for each wish.
+    fn open<'a>(&self, case: &Case<'a>) -> Vec<Open<'a>> {
+        let history: &'a History = case.history;
+        let mut open: Vec<Open<'a>> = Vec::new();
         for (number, key) in self.keys.iter().enumerate().filter(|(_, key)| key.order.is_none()) {
-            let mut bodies: Vec<&Body> = Vec::new();
+            let known = open.len();
             for attempt in self.attempts(key).iter().filter(|attempt| attempt.call(history).heard.is_unknown()) {
-                let body = history.body_of(attempt.body);
-                if !bodies.contains(&body) {
-                    bodies.push(body);
-                    open.push(Open { buyer: body.buyer, lines: &body.lines, first_us: self.first_us(number, history), key: number });
+                let wish = Wish::of(case, history.body_of(attempt.body));
+                let dead_at = attempt.apply_before.unwrap_or(u64::MAX);
+                match open[known..].iter_mut().find(|open| open.wish == wish) {
+                    Some(open) => open.dead_at = open.dead_at.max(dead_at),
+                    None => open.push(Open { wish, first_us: attempt.call(history).began_us, dead_at, key: number }),
                 }
             }
         }
-        open.sort_by(|one, two| (one.buyer, one.lines, one.first_us).cmp(&(two.buyer, two.lines, two.first_us)));
+        open.sort_by_key(|open| (open.wish, open.first_us));
         open
     }
 }

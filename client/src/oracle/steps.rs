@@ -6,6 +6,7 @@ use holdfast_api::{OrderStatus, ProblemType};
 use super::call::{Asked, Call, Heard, Step};
 use super::judge::Case;
 use super::judgement::{Invariant, Judgement};
+use super::keys::is_another;
 use super::names::Name;
 use super::replay::Phase;
 
@@ -73,6 +74,9 @@ fn check_told(case: &Case<'_>, order: Name, call: &Call, judgement: &mut Judgeme
         (Heard::Order { .. }, None) => {
             judgement.violation(Invariant::I5, || format!("told and not in the ledger: {}", case.history.tell(call)));
         }
+        (Heard::Order { content, .. }, Some(number)) if is_another(content, case.order(number).content) => {
+            judgement.violation(Invariant::I5, || format!("another content: {}, {}", case.history.tell(call), case.tell(number)));
+        }
         (Heard::Order { index, status, .. }, Some(number)) if !had(case, number, index, status) => {
             let is_read = matches!(call.asked, Asked::Read { .. });
             let invariant = if is_read { Invariant::I16 } else { Invariant::I5 };
@@ -85,10 +89,9 @@ fn check_told(case: &Case<'_>, order: Name, call: &Call, judgement: &mut Judgeme
                 format!("acknowledged and not taken: {}, {:?}", case.history.tell(call), case.replay.phases(number))
             });
         }
-        (
-            Heard::Refused { problem: problem @ (ProblemType::OrderState | ProblemType::HoldExpired), index: Some(index), .. },
-            Some(number),
-        ) if !may_refuse(case, number, index, call.asked, problem) => {
+        (Heard::Refused { problem: problem @ (ProblemType::OrderState | ProblemType::HoldExpired), index, .. }, Some(number))
+            if index.is_none_or(|index| !may_refuse(case, number, index, call.asked, problem)) =>
+        {
             judgement.violation(Invariant::I6, || {
                 format!("refused in a status that it did not have there: {}, {:?}", case.history.tell(call), case.replay.phases(number))
             });

@@ -24,7 +24,8 @@ fn calls_that_nobody_answered_are_settled_by_the_ledger() {
 fn an_order_may_be_applied_long_after_its_client_gave_up_if_it_named_no_deadline() {
     let mut world = World::with_tees(9, None);
     world.order((5, 15), "k", "ann", ONE, Heard::Nothing);
-    world.order((16, 25), "k", "ann", ONE, refusal(ProblemType::BuyerLimit, Some(9)));
+    let closed = world.closed(Some(9));
+    world.order((16, 25), "k", "ann", ONE, closed);
     world.held(10, "a", "ann", ONE);
     let replay = world.replay("a", 10, OrderStatus::Held);
     world.order((30, 35), "k", "ann", ONE, replay);
@@ -37,7 +38,8 @@ fn several_open_keys_that_ask_for_the_same_are_counted_and_not_told_apart() {
     for (number, key) in ["k1", "k2", "k3"].into_iter().enumerate() {
         let began = 5 + number as u64;
         world.order((began, began + 10), key, "ann", ONE, Heard::Nothing);
-        world.order((30, 35), key, "ann", ONE, refusal(ProblemType::BuyerLimit, Some(12)));
+        let closed = world.closed(Some(12));
+        world.order((30, 35), key, "ann", ONE, closed);
     }
     world.held(10, "a", "ann", ONE);
     world.held(11, "b", "ann", ONE);

@@ -7,4 +7,5 @@ mod refuses_calls;
 mod refuses_holds;
 mod refuses_keys;
 mod refuses_ledgers;
+mod refuses_refusals;
 mod world;

@@ -43,9 +43,8 @@ fn long_sale() -> World {
             Asked::Look { sku },
             Heard::Available { index: index + 4, available: 10_000_000 - sold, held: 0 },
         );
-        let limit =
-            Heard::Refused { problem: ProblemType::BuyerLimit, sku: Some(sku), index: Some(index + 4), available: None, is_final: false };
-        world.order((index + 3, index + 5), &format!("no-{index}"), &buyer, lines, limit);
+        let limit = world.about_tee(ProblemType::BuyerLimit, Some(index + 4));
+        world.order((index + 3, index + 5), &format!("no-{index}"), &buyer, &[("tee", 1_000_000)], limit);
     }
     world
 }

@@ -196,7 +196,8 @@ fn another_body_that_is_given_the_keys_order_is_found_out() {
 #[test]
 fn a_refusal_to_a_key_that_owns_an_order_is_found_out() {
     let mut world = held_by_ann();
-    world.order((16, 25), "k", "ann", ONE, refusal(ProblemType::BuyerLimit, Some(12)));
+    let closed = world.closed(Some(12));
+    world.order((16, 25), "k", "ann", ONE, closed);
     world.refused(Invariant::I8, "refused although its key owns order a");
     let mut world = held_by_ann();
     world.order((16, 25), "k", "ann", ONE, refusal(ProblemType::IdempotencyKeyReused, None));
@@ -208,7 +209,8 @@ fn a_refusal_to_a_key_whose_order_nobody_heard_of_is_found_out() {
     let mut world = World::with_tees(9, None);
     world.order((5, 15), "k", "ann", ONE, Heard::Nothing);
     world.held(10, "a", "ann", ONE);
-    world.order((16, 25), "k", "ann", ONE, refusal(ProblemType::BuyerLimit, Some(12)));
+    let closed = world.closed(Some(12));
+    world.order((16, 25), "k", "ann", ONE, closed);
     world.refused(Invariant::I8, "refused although its key owns order a");
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use holdfast_client::api::{Audit, Change, Event, Line as ApiLine, Order, OrderStatus, ProblemType, SliceUnits, Time};
 use holdfast_client::oracle::{
-    Asked, BodyId, Call, Closing, Counters, Heard, History, Invariant, Judgement, Ledger, Line, Name, SkuCounters, Step, Terms, judge,
+    Asked, BodyId, Call, Closing, Content, Counters, Heard, History, Invariant, Judgement, Ledger, Line, Name, SkuCounters, Step, Terms,
+    judge,
 };
 
 /// In the terms of every SKU, unless a test says otherwise: longer than its history, unless it is about time.
@@ -33,7 +34,7 @@ impl World {
 
     pub(crate) fn sku(&mut self, sku: &str, stock: u64, per_buyer_limit: Option<u32>) {
         let sku = self.name(sku);
-        self.terms.push(Terms { sku, stock, per_buyer_limit, hold_ttl_ms: HOLD_MS });
+        self.terms.push(Terms { sku, stock, per_buyer_limit, hold_ttl_ms: HOLD_MS, is_always_open: true });
     }
 
     /// The hold in the terms of all SKUs; 0: bought at once.
@@ -57,6 +58,14 @@ impl World {
         order.expires_at = Some(Time(index + hold_ms));
         self.orders.insert(id.into(), order.clone());
         self.event(index, index, Change::OrderHeld { order });
+    }
+
+    /// An order is accepted and held, at `index` and at that time.
+    pub(crate) fn held_at(&mut self, index: u64, at_ms: u64, id: &str, buyer: &str, lines: Lines<'_>) {
+        let mut order = new_order(index, id, buyer, lines);
+        (order.created_at, order.expires_at) = (Time(at_ms), Some(Time(at_ms + HOLD_MS)));
+        self.orders.insert(id.into(), order.clone());
+        self.event(index, at_ms, Change::OrderHeld { order });
     }
 
     /// An order is accepted and bought at once.
@@ -148,15 +157,35 @@ impl World {
     }
 
     pub(crate) fn got(&mut self, id: &str, index: u64, status: OrderStatus) -> Heard {
-        Heard::Order { id: self.name(id), index, status, replayed: false }
+        Heard::Order { id: self.name(id), index, status, replayed: false, content: None }
+    }
+
+    /// An order as the ledger has it, but for `change`.
+    pub(crate) fn told(&mut self, id: &str, change: impl Fn(&mut Order)) -> Heard {
+        let mut order = self.orders[id].clone();
+        change(&mut order);
+        let (index, status, content) = (order.index, order.status, Some(Content::of(&order)));
+        Heard::Order { id: self.name(id), index, status, replayed: false, content }
     }
 
     pub(crate) fn replay(&mut self, id: &str, index: u64, status: OrderStatus) -> Heard {
-        Heard::Order { id: self.name(id), index, status, replayed: true }
+        Heard::Order { id: self.name(id), index, status, replayed: true, content: None }
+    }
+
+    /// The sale is closed, which may be: the terms of the SKU say so from here on.
+    pub(crate) fn closed(&mut self, index: Option<u64>) -> Heard {
+        let sku = self.name("tee");
+        self.terms.iter_mut().filter(|terms| terms.sku == sku).for_each(|terms| terms.is_always_open = false);
+        self.about_tee(ProblemType::Closed, index)
+    }
+
+    /// A refusal about `tee`.
+    pub(crate) fn about_tee(&mut self, problem: ProblemType, index: Option<u64>) -> Heard {
+        Heard::Refused { problem, sku: Some(self.name("tee")), index, available: None, is_final: false }
     }
 
     pub(crate) fn sold_out(&mut self, index: u64) -> Heard {
-        Heard::Refused { problem: ProblemType::SoldOut, sku: Some(self.name("tee")), index: Some(index), available: None, is_final: false }
+        self.about_tee(ProblemType::SoldOut, Some(index))
     }
 
     // ---- the end

@@ -73,8 +73,13 @@ pub async fn open(cluster: &Cluster) -> Result<()> {
 
 /// What the oracle must know of it.
 pub fn terms(recorder: &Recorder) -> Vec<Terms> {
-    let terms =
-        |ware: Ware| Terms { sku: recorder.name(ware.sku), stock: ware.stock, per_buyer_limit: ware.limit, hold_ttl_ms: ware.hold_ttl_ms };
+    let terms = |ware: Ware| Terms {
+        sku: recorder.name(ware.sku),
+        stock: ware.stock,
+        per_buyer_limit: ware.limit,
+        hold_ttl_ms: ware.hold_ttl_ms,
+        is_always_open: true,
+    };
     wares().into_iter().map(terms).collect()
 }
 

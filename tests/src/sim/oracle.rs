@@ -69,6 +69,8 @@ impl World {
             stock: sku.stock,
             per_buyer_limit: sku.settings.per_buyer_limit.flatten(),
             hold_ttl_ms: sku.settings.hold_ttl.map_or(self.plan.params.default_hold_ttl.0, |ttl| ttl.0),
+            // Operators stop sales; the verdict judges whether what is called closed is.
+            is_always_open: false,
         });
         let terms: Vec<Terms> = founded.collect();
         judge(&history, &ledger, &terms, None)
@@ -102,6 +104,7 @@ impl World {
             index: index.0,
             status,
             replayed,
+            content: None,
         };
         match answer {
             Answer::Accepted { order, status, index, .. } => of(order, index, word(status), false, names),
@@ -187,6 +190,7 @@ fn accepted(order: &Arc<Order>, index: LogIndex, stamp: Stamp, status: Status, n
         lines: lines_of(&order.lines, names).into(),
         node: order.node.0,
         key: Some(names.number(&format!("{:?}", order.key))),
+        content: None,
     }
 }
 
