@@ -108,6 +108,7 @@ pub fn not_caught<B: Copy>(plant: impl Fn(Option<B>), tests: &[(B, fn())]) -> Ve
 #[cfg(feature = "planted-bugs")]
 mod switch {
     use std::cell::Cell;
+    use std::sync::OnceLock;
 
     use super::Planted;
     use crate::Stamp;
@@ -117,6 +118,9 @@ mod switch {
         static WALL: Cell<Stamp> = const { Cell::new(Stamp(0)) };
         static ORDER: Cell<usize> = const { Cell::new(0) };
     }
+
+    /// In all threads.
+    static EVERYWHERE: OnceLock<Planted> = OnceLock::new();
 
     impl Planted {
         /// All of them.
@@ -157,13 +161,20 @@ mod switch {
         ORDER.set(0);
     }
 
+    /// Plants the bug of this name in every thread of a process, for as long as it lives. False if there is none of that name, or one is
+    /// planted already.
+    pub fn plant_everywhere(name: &str) -> bool {
+        let bug = Planted::ALL.into_iter().find(|bug| format!("{bug:?}") == name);
+        bug.is_some_and(|bug| EVERYWHERE.set(bug).is_ok())
+    }
+
     /// What the wall clock of the node shows whose state is worked on next.
     pub fn set_wall(wall: Stamp) {
         WALL.set(wall);
     }
 
     pub(crate) fn is(bug: Planted) -> bool {
-        PLANTED.get() == Some(bug)
+        PLANTED.get() == Some(bug) || EVERYWHERE.get() == Some(&bug)
     }
 
     pub(crate) fn wall() -> Stamp {
@@ -195,4 +206,4 @@ mod switch {
 
 pub(crate) use switch::{is, order, wall};
 #[cfg(feature = "planted-bugs")]
-pub use switch::{plant, set_wall};
+pub use switch::{plant, plant_everywhere, set_wall};

@@ -34,6 +34,13 @@ fn main() -> ExitCode {
             eprintln!("error: {error}");
             return ExitCode::FAILURE;
         }
+        #[cfg(feature = "planted-bugs")]
+        if let Ok(bug) = std::env::var("HOLDFAST_PLANT")
+            && !holdfast_inventory::planted::plant_everywhere(&bug)
+        {
+            eprintln!("error: there is no bug {bug} to plant");
+            return ExitCode::FAILURE;
+        }
         return holdfast_node::cli::main();
     }
     match chaos(Args::parse()) {
