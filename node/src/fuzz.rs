@@ -17,7 +17,7 @@ pub const TARGETS: &[Target] = &[
         check: order_body,
         seeds: || vec![ORDER.to_vec(), br#"{"lines":[],"buyer":"\u0062"}"#.to_vec(), LISTED.to_vec()],
     },
-    Target { name: "order_head", check: order_head, seeds: || vec![HEAD.to_vec(), HEAD_SAID_TWICE.to_vec()] },
+    Target { name: "order_head", check: order_head, seeds: || vec![HEAD.to_vec(), HEAD_SAID_TWICE.to_vec(), STEP_HEAD.to_vec()] },
     Target { name: "cluster_file", check: cluster_file, seeds: || vec![include_bytes!("../../cluster.toml").to_vec()] },
 ];
 
@@ -27,6 +27,8 @@ const HEAD: &[u8] = b"POST /v1/orders HTTP/1.1\r\nHost: shop\r\nContent-Type: ap
 /// What serde takes for an order, and the contract does not.
 const LISTED: &[u8] = br#"["ann",[["tee-m",2]],true]"#;
 /// What no two readers need understand alike.
+const STEP_HEAD: &[u8] = b"POST /v1/orders/abc/confirm HTTP/1.1\r\nHost: x\r\nApply-Before: 17\r\n\r\n";
+
 const HEAD_SAID_TWICE: &[u8] = b"POST /v1/orders HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\
     Content-Length: 13\r\nIdempotency-Key: k\r\n\r\n";
 

@@ -1,11 +1,15 @@
 //! The head of a plain request, read in its place: what the fast path takes, and nothing that needs a judgement.
 
+use std::borrow::Cow;
+
 use holdfast_api::{headers, parse_key};
 
 /// More headers than this are not plain.
 const MAX_HEADERS: usize = 32;
 /// More digits than this are no plain length.
 const MAX_LENGTH_DIGITS: usize = 7;
+/// A longer id with its step is not plain.
+const MAX_STEP_BYTES: usize = 64;
 
 /// What an order's head says.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,56 +19,105 @@ pub(super) struct PlainHead<'a> {
     /// Bytes of the body.
     pub(super) length: usize,
     /// The idempotency key.
-    pub(super) key: std::borrow::Cow<'a, str>,
+    pub(super) key: Cow<'a, str>,
+    /// The value of `Apply-Before`.
+    pub(super) apply_before: Option<&'a [u8]>,
+}
+
+/// What the head of a step in an order's life says: it has no body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct StepHead<'a> {
+    /// Bytes of the head with its empty line.
+    pub(super) bytes: usize,
+    /// The order's public id.
+    pub(super) id: &'a str,
+    /// What is to become of it, as the path says it.
+    pub(super) step: &'a str,
     /// The value of `Apply-Before`.
     pub(super) apply_before: Option<&'a [u8]>,
 }
 
 /// What bytes are.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Read<'a> {
+pub(super) enum Read<T> {
     /// A part of a head that may be plain.
     Part,
     /// Not a plain head.
     Other,
     /// A plain head, whole.
-    Whole(PlainHead<'a>),
+    Whole(T),
 }
 
-/// Reads the head of a request whose first line is `request_line`.
-pub(super) fn read<'a>(bytes: &'a [u8], request_line: &[u8]) -> Read<'a> {
+/// Reads the head of an order, whose first line is `request_line`.
+pub(super) fn read<'a>(bytes: &'a [u8], request_line: &[u8]) -> Read<PlainHead<'a>> {
     if !bytes.starts_with(request_line) {
         return if request_line.starts_with(bytes) { Read::Part } else { Read::Other };
     }
+    read_fields(bytes, |fields, bytes| {
+        fields.json?;
+        Some(PlainHead { bytes, length: fields.length?, key: fields.key?, apply_before: fields.apply_before })
+    })
+}
+
+/// Reads the head of a step: `POST`, `under`, an id, a slash, the step.
+pub(super) fn read_step<'a>(bytes: &'a [u8], under: &[u8]) -> Read<StepHead<'a>> {
+    if !bytes.starts_with(under) {
+        return if under.starts_with(bytes) { Read::Part } else { Read::Other };
+    }
+    let rest = &bytes[under.len()..];
+    let Some(end) = rest.iter().take(MAX_STEP_BYTES).position(|byte| *byte == b'\r') else {
+        return if rest.len() < MAX_STEP_BYTES { Read::Part } else { Read::Other };
+    };
+    let path = std::str::from_utf8(&rest[..end]).ok().and_then(|line| line.strip_suffix(" HTTP/1.1"));
+    let Some((id, step)) = path.and_then(|path| path.split_once('/')) else { return Read::Other };
+    read_fields(bytes, |fields, bytes| {
+        let is_empty = fields.length.is_none_or(|length| length == 0);
+        is_empty.then_some(StepHead { bytes, id, step, apply_before: fields.apply_before })
+    })
+}
+
+/// Reads the fields of a head whose first line is known to be in order.
+fn read_fields<'a, T>(bytes: &'a [u8], take: impl Fn(Fields<'a>, usize) -> Option<T>) -> Read<T> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
     // The same parser as the library's: what is a head to the one is a head to the other, with the same bounds.
     let mut request = httparse::Request::new(&mut fields);
     match request.parse(bytes) {
-        Ok(httparse::Status::Complete(head)) => fields_of(request.headers, head).map_or(Read::Other, Read::Whole),
+        Ok(httparse::Status::Complete(head)) => {
+            fields_of(request.headers).and_then(|fields| take(fields, head)).map_or(Read::Other, Read::Whole)
+        }
         Ok(httparse::Status::Partial) => Read::Part,
         Err(_) => Read::Other,
     }
 }
 
-/// None unless each field that matters stands there once and says what is plain.
-fn fields_of<'a>(fields: &[httparse::Header<'a>], bytes: usize) -> Option<PlainHead<'a>> {
-    let (mut host, mut json, mut length, mut key, mut apply_before) = (None, None, None, None, None);
+/// The fields that matter.
+#[derive(Default)]
+struct Fields<'a> {
+    host: Option<()>,
+    json: Option<()>,
+    length: Option<usize>,
+    key: Option<Cow<'a, str>>,
+    apply_before: Option<&'a [u8]>,
+}
+
+/// None unless each field that matters stands there at most once and says what is plain, and `Host` is there.
+fn fields_of<'a>(fields: &[httparse::Header<'a>]) -> Option<Fields<'a>> {
+    let mut read = Fields::default();
     for field in fields {
         let value = field.value;
         match Field::of(field.name) {
-            Field::Host => once(&mut host, ())?,
-            Field::ContentType => once(&mut json, super::body::is_json(value).then_some(())?)?,
-            Field::ContentLength => once(&mut length, digits(value)?)?,
-            Field::IdempotencyKey => once(&mut key, parse_key(value).ok()?)?,
-            Field::ApplyBefore => once(&mut apply_before, value)?,
+            Field::Host => once(&mut read.host, ())?,
+            Field::ContentType => once(&mut read.json, super::body::is_json(value).then_some(())?)?,
+            Field::ContentLength => once(&mut read.length, digits(value)?)?,
+            Field::IdempotencyKey => once(&mut read.key, parse_key(value).ok()?)?,
+            Field::ApplyBefore => once(&mut read.apply_before, value)?,
             Field::Connection if value.eq_ignore_ascii_case(b"keep-alive") => {}
             Field::Connection | Field::Special => return None,
             Field::Other => {}
         }
     }
-    host?;
-    json?;
-    Some(PlainHead { bytes, length: length?, key: key?, apply_before })
+    read.host?;
+    Some(read)
 }
 
 fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
@@ -114,6 +167,7 @@ mod tests {
     use super::*;
 
     const LINE: &[u8] = b"POST /v1/orders HTTP/1.1\r\n";
+    const UNDER: &[u8] = b"POST /v1/orders/";
     const PLAIN: &str = "Host: x\r\nContent-Type: application/json\r\nContent-Length: 12\r\nIdempotency-Key: k\r\n";
 
     fn head(fields: &str) -> Vec<u8> {
@@ -132,6 +186,35 @@ mod tests {
         let bytes = head(PLAIN);
         for end in 0..bytes.len() {
             assert_eq!(read(&bytes[..end], LINE), Read::Part, "{end}");
+        }
+    }
+
+    #[test]
+    fn the_plain_head_of_a_step_is_read_and_every_beginning_is_a_part_of_one() {
+        for fields in ["Host: x\r\nApply-Before: 17\r\n", "Apply-Before: 17\r\nhost: x\r\nContent-Length: 0\r\n"] {
+            let bytes = [b"POST /v1/orders/abc/confirm HTTP/1.1\r\n", fields.as_bytes(), b"\r\n"].concat();
+            let expected = StepHead { bytes: bytes.len(), id: "abc", step: "confirm", apply_before: Some(b"17") };
+            assert_eq!(read_step(&bytes, UNDER), Read::Whole(expected));
+            for end in 0..bytes.len() {
+                assert_eq!(read_step(&bytes[..end], UNDER), Read::Part, "{end}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_with_a_body_or_an_odd_path_is_not_plain() {
+        let long = format!("POST /v1/orders/{}/confirm HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(MAX_STEP_BYTES));
+        for head in [
+            "POST /v1/orders/abc/confirm HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n",
+            "POST /v1/orders/abc/confirm HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST /v1/orders/abc/confirm HTTP/1.1\r\n\r\n",
+            "POST /v1/orders/abc/confirm HTTP/1.0\r\nHost: x\r\n\r\n",
+            "POST /v1/orders/abc HTTP/1.1\r\nHost: x\r\n\r\n",
+            "POST /v1/orders/\u{e4} HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET /v1/orders/abc/confirm HTTP/1.1\r\nHost: x\r\n\r\n",
+            &long,
+        ] {
+            assert_eq!(read_step(head.as_bytes(), UNDER), Read::Other, "{head}");
         }
     }
 

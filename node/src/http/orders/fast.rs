@@ -1,7 +1,9 @@
-//! `POST /v1/orders` without the HTTP library: a request that is plain and in order, and its answer.
+//! `POST /v1/orders` and `POST /v1/orders/{id}/confirm` and its like without the HTTP library: requests that are plain and in order, and their
+//! answers. A buyer's client orders and confirms on one connection, and one that was handed over to the library stays there.
 //!
-//! Taken is only what leaves nothing to decide: HTTP/1.1, a length, one key, JSON that reads, a form that fits, SKUs that are
-//! known. Everything else goes to the library and [`create`], which say what is wrong with it.
+//! Taken is only what leaves nothing to decide: HTTP/1.1, of an order a length, one key, JSON that reads, a form that fits, SKUs that are
+//! known, of a step an id that this cluster gave and no body. Everything else goes to the library, to [`create`] and [`transition`], which
+//! say what is wrong with it.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,13 +13,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::response::Response;
 use bytes::{BufMut, Bytes};
 use holdfast_api::headers as names;
+use holdfast_inventory::{OrderRef, Stamp};
 use http::StatusCode;
 use http::response::Parts;
 use http_body_util::BodyExt;
 
 use super::create::{self, Accepted, Prepared, Told};
 use super::reply;
-use crate::http::order_json::put_number;
+use super::transition::{self, Stepped};
+use crate::http::order_json::{OrderView, put_number};
 use crate::http::plain_head::{self, Read};
 use crate::http::port::Port;
 use crate::http::problem::Reply;
@@ -30,6 +34,9 @@ const MAX_HEAD_BYTES: usize = 8 << 10;
 
 /// How a plain order begins.
 pub(in crate::http) const REQUEST_LINE: &[u8] = b"POST /v1/orders HTTP/1.1\r\n";
+
+/// How a plain step begins.
+pub(in crate::http) const STEP_UNDER: &[u8] = b"POST /v1/orders/";
 
 /// The orders of one node.
 pub struct FastOrders<P> {
@@ -50,7 +57,12 @@ impl<P> Clone for FastOrders<P> {
 }
 
 /// A request that is in order.
-pub struct Asked(Prepared);
+pub struct Asked(Wish);
+
+enum Wish {
+    Order(Prepared),
+    Step { order: OrderRef, step: transition::Step, apply_before: Stamp },
+}
 
 /// What goes back.
 pub struct Answer(Kind);
@@ -58,6 +70,8 @@ pub struct Answer(Kind);
 enum Kind {
     /// A new order, which is written without a detour.
     Accepted(Accepted, String),
+    /// An order after a step, and its id.
+    Stepped(Stepped, String),
     /// A problem, likewise: what nearly everyone hears when a sale is over.
     Refused(Reply),
     /// Anything else, as the library would have sent it.
@@ -81,6 +95,7 @@ impl<P: Port> FastPath for FastOrders<P> {
         let begin = out.len();
         let written = catch_unwind(AssertUnwindSafe(|| match &kind {
             Kind::Accepted(accepted, id) => self.write_accepted(accepted, id, last, out),
+            Kind::Stepped(stepped, id) => self.write_stepped(stepped, id, last, out),
             Kind::Refused(reply) => write_refused(reply, last, out),
             Kind::Other(head, body) => write_other(head, body, last, out),
         }));
@@ -100,6 +115,10 @@ thread_local! {
 
 impl<P: Port> FastOrders<P> {
     fn read(&self, bytes: &[u8]) -> Take<Asked> {
+        if bytes.starts_with(STEP_UNDER) { self.read_step(bytes) } else { self.read_order(bytes) }
+    }
+
+    fn read_order(&self, bytes: &[u8]) -> Take<Asked> {
         let head = match plain_head::read(bytes, REQUEST_LINE) {
             Read::Part => return Take::More,
             Read::Other => return Take::Other,
@@ -110,39 +129,78 @@ impl<P: Port> FastOrders<P> {
             return Take::Other;
         }
         let Some(content) = bytes.get(head.bytes..end) else { return Take::More };
-        let latest = self.app.latest_apply();
-        let apply_before = head.apply_before.map_or(Ok(latest), |value| body::parse_apply_before(value, latest));
+        let apply_before = self.apply_before(head.apply_before);
         let prepared = apply_before.and_then(|apply_before| create::prepare(&self.app, content, &head.key, apply_before));
         // What is wrong with it is said by the library's handler, which reads it again.
-        prepared.map_or(Take::Other, |prepared| Take::Taken(Asked(prepared), end))
+        prepared.map_or(Take::Other, |prepared| Take::Taken(Asked(Wish::Order(prepared)), end))
     }
 
-    async fn run(&self, Asked(Prepared { ask, content }): Asked) -> Answer {
+    fn read_step(&self, bytes: &[u8]) -> Take<Asked> {
+        let head = match plain_head::read_step(bytes, STEP_UNDER) {
+            Read::Part => return Take::More,
+            Read::Other => return Take::Other,
+            Read::Whole(head) => head,
+        };
+        let Some(step) = transition::named(head.step).filter(|_| head.bytes <= MAX_HEAD_BYTES) else { return Take::Other };
+        match (self.apply_before(head.apply_before), reply::named(&self.app, head.id)) {
+            (Ok(apply_before), Ok(order)) => Take::Taken(Asked(Wish::Step { order, step, apply_before }), head.bytes),
+            _ => Take::Other,
+        }
+    }
+
+    fn apply_before(&self, value: Option<&[u8]>) -> Result<Stamp, Reply> {
+        let latest = self.app.latest_apply();
+        value.map_or(Ok(latest), |value| body::parse_apply_before(value, latest))
+    }
+
+    async fn run(&self, Asked(wish): Asked) -> Answer {
+        let answer = match wish {
+            Wish::Order(prepared) => self.place(prepared).await,
+            Wish::Step { order, step, apply_before } => self.step(order, step, apply_before).await,
+        };
+        Answer(answer.unwrap_or_else(|reply| Kind::Refused(self.app.finish(reply))))
+    }
+
+    async fn place(&self, Prepared { ask, content }: Prepared) -> Result<Kind, Reply> {
         let app = &self.app;
         let told = create::told(app, content, app.port.submit(ask).await).await;
         create::count(app, told.as_ref().map(Told::made));
-        let answer = match told {
-            Ok(Told::Accepted(accepted)) => accepted.id(app).map(|id| Kind::Accepted(accepted, id)),
-            Ok(Told::Replayed(found)) => match reply::replayed(app, &found) {
-                Ok(response) => Ok(collected(response).await),
-                Err(reply) => Err(reply),
-            },
-            Err(reply) => Err(reply),
-        };
-        Answer(answer.unwrap_or_else(|reply| Kind::Refused(app.finish(reply))))
+        match told? {
+            Told::Accepted(accepted) => accepted.id(app).map(|id| Kind::Accepted(accepted, id)),
+            Told::Replayed(found) => Ok(collected(reply::replayed(app, &found)?).await),
+        }
+    }
+
+    async fn step(&self, order: OrderRef, step: transition::Step, apply_before: Stamp) -> Result<Kind, Reply> {
+        let stepped = transition::take(&self.app, order, apply_before, step).await;
+        transition::count(&self.app, stepped.as_ref());
+        let id = self.app.seal()?.token(order);
+        Ok(Kind::Stepped(stepped?, id))
     }
 
     fn write_accepted(&self, accepted: &Accepted, id: &str, last: bool, out: &mut Vec<u8>) {
+        let view = accepted.view(&*self.app, id);
+        self.write_order(&view, view.created, last, out, |out| {
+            out.extend_from_slice(b"HTTP/1.1 201 Created\r\nlocation: /v1/orders/");
+            out.extend_from_slice(id.as_bytes());
+        });
+    }
+
+    fn write_stepped(&self, stepped: &Stepped, id: &str, last: bool, out: &mut Vec<u8>) {
+        let view = reply::view(id, &stepped.order, stepped.status, stepped.index);
+        self.write_order(&view, stepped.stamp, last, out, |out| out.extend_from_slice(b"HTTP/1.1 200 OK"));
+    }
+
+    /// Appends an answer that tells an order and begins with what `begin` appends.
+    fn write_order(&self, view: &OrderView<'_>, stamp: Stamp, last: bool, out: &mut Vec<u8>, begin: impl FnOnce(&mut Vec<u8>)) {
         BODY.with_borrow_mut(|body| {
             body.clear();
-            let view = accepted.view(&*self.app, id);
             view.write(body, &self.app.names.covering(view.lines, || self.app.port.inventory()));
-            out.extend_from_slice(b"HTTP/1.1 201 Created\r\ncontent-type: ");
+            begin(out);
+            out.extend_from_slice(b"\r\ncontent-type: ");
             out.extend_from_slice(names::JSON.as_bytes());
-            out.extend_from_slice(b"\r\nlocation: /v1/orders/");
-            out.extend_from_slice(id.as_bytes());
             out.extend_from_slice(b"\r\nholdfast-stamp: ");
-            put_number(out, view.created.0);
+            put_number(out, stamp.0);
             write_end(body, last, out);
         });
     }

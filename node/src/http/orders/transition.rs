@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use holdfast_inventory::{Answer, Ask, Content, Order, Request, Transition};
+use holdfast_inventory::{Answer, Ask, Content, LogIndex, Order, OrderRef, Request, Stamp, Status, Transition};
 use http::HeaderMap;
 
 use super::{create, find, reply};
@@ -37,26 +37,61 @@ pub(crate) async fn extend<P: Port>(State(app): State<Arc<App<P>>>, id: Segment,
     respond(&app, &id, &headers, Request::Extend).await
 }
 
-type Step = fn(Transition<'static>) -> Request<'static>;
+/// What makes a request of a transition.
+pub(super) type Step = fn(Transition<'static>) -> Request<'static>;
 
-async fn respond<P: Port>(app: &Arc<App<P>>, id: &Segment, headers: &HeaderMap, step: Step) -> Response {
-    let outcome = run(app, id, headers, step).await;
-    match &outcome {
-        Ok((_, changed)) => app.metrics.transitions.add(if *changed { "changed" } else { "unchanged" }, 1),
-        Err(reply) => app.metrics.transitions.add(reply.kind.name(), 1),
+/// The step that a path names.
+pub(super) fn named(step: &str) -> Option<Step> {
+    match step {
+        "confirm" => Some(Request::Confirm),
+        "release" => Some(Request::Release),
+        "cancel" => Some(Request::Cancel),
+        "extend" => Some(Request::Extend),
+        _ => None,
     }
-    app.respond(outcome.map(|(response, _)| response))
 }
 
-async fn run<P: Port>(app: &Arc<App<P>>, id: &Segment, headers: &HeaderMap, step: Step) -> Result<(Response, bool), Reply> {
+/// An order after a step.
+pub(super) struct Stepped {
+    pub(super) order: Arc<Order>,
+    pub(super) status: Status,
+    /// Whether the step changed anything.
+    pub(super) changed: bool,
+    pub(super) index: LogIndex,
+    pub(super) stamp: Stamp,
+}
+
+/// Counts an outcome.
+pub(super) fn count<P: Port>(app: &App<P>, outcome: Result<&Stepped, &Reply>) {
+    let told = match outcome {
+        Ok(stepped) if stepped.changed => "changed",
+        Ok(_) => "unchanged",
+        Err(reply) => reply.kind.name(),
+    };
+    app.metrics.transitions.add(told, 1);
+}
+
+async fn respond<P: Port>(app: &Arc<App<P>>, id: &Segment, headers: &HeaderMap, step: Step) -> Response {
+    let outcome = read_and_take(app, id, headers, step).await;
+    count(app, outcome.as_ref());
+    let response = outcome.and_then(|Stepped { order, status, index, stamp, .. }| reply::with_status(app, &order, status, index, stamp));
+    app.respond(response)
+}
+
+async fn read_and_take<P: Port>(app: &Arc<App<P>>, id: &Segment, headers: &HeaderMap, step: Step) -> Result<Stepped, Reply> {
     let apply_before = body::apply_before(headers, app.latest_apply())?;
     let order = reply::named(app, id.text()?)?;
+    take(app, order, apply_before, step).await
+}
+
+/// Takes a step.
+pub(super) async fn take<P: Port>(app: &Arc<App<P>>, order: OrderRef, apply_before: Stamp, step: Step) -> Result<Stepped, Reply> {
     let found = find::find(app, order).await?;
     let transition = Transition { order, content: Some(content(&found.order)), apply_before };
     let ask = Ask { request: step(transition), key: None, fingerprint: None, buyer: None };
     match app.port.submit(ask).await {
         Answer::Transitioned { step, index, stamp } => {
-            Ok((reply::with_status(app, &found.order, step.status, index, stamp)?, step.changed))
+            Ok(Stepped { order: found.order, status: step.status, changed: step.changed, index, stamp })
         }
         other => Err(create::refused(app, &other, &found.order.lines)),
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use holdfast_inventory::{LogIndex, OrderRef};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -131,6 +132,58 @@ async fn both_ways_say_the_same() {
     let orders = |text: &str| text.lines().filter(|line| line.starts_with("holdfast_orders")).map(str::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(orders(&counts[0]), orders(&counts[1]));
     assert!(orders(&counts[0]).len() > 3, "{:?}", orders(&counts[0]));
+}
+
+fn step(id: &str, step: &str, extra: &str) -> String {
+    format!("POST /v1/orders/{id}/{step} HTTP/1.1\r\nHost: shop\r\n{extra}\r\n")
+}
+
+#[tokio::test]
+async fn both_ways_say_the_same_of_every_step_and_a_connection_that_takes_steps_stays() {
+    let (fast, slow) = (listen(5, FastOrders::new).await, listen(5, |_| NoFastPath).await);
+    let mut streams = (TcpStream::connect(fast.address).await.unwrap(), TcpStream::connect(slow.address).await.unwrap());
+    let mut statuses = Vec::new();
+    let mut ids = Vec::new();
+    for key in ["k1", "k2"] {
+        let told = (ask(&mut streams.0, &post(key, "", &one("ann"))).await, ask(&mut streams.1, &post(key, "", &one("ann"))).await);
+        assert_eq!(told.0, told.1);
+        ids.push(told.0.body["id"].as_str().unwrap().to_owned());
+    }
+    let unknown = fast.app.seal().unwrap().token(OrderRef { index: LogIndex(1), position: 9 });
+    let steps = [
+        step(&ids[0], "extend", ""),
+        step(&ids[0], "confirm", "Content-Length: 0\r\n"),
+        step(&ids[0], "confirm", ""),
+        step(&ids[0], "release", ""),
+        step(&ids[0], "cancel", "Apply-Before: 99999999999999999\r\n"),
+        step(&ids[0], "confirm", ""),
+        step(&ids[1], "release", ""),
+        step(&unknown, "confirm", ""),
+        step(&ids[1], "cancel", "Apply-Before: 1\r\n"),
+    ];
+    let takes = FastOrders::new(&fast.app);
+    for request in steps {
+        assert!(matches!(takes.take(request.as_bytes()), Take::Taken(_, end) if end == request.len()), "{request}");
+        let told = (ask(&mut streams.0, &request).await, ask(&mut streams.1, &request).await);
+        assert_eq!(told.0, told.1, "{request}");
+        statuses.push(told.0.status[9..12].to_owned());
+    }
+    assert_eq!(statuses.join(" "), "200 200 200 409 200 409 200 404 503");
+    // What is odd is the library's to judge.
+    for request in [
+        step("nonsense", "confirm", ""),
+        step(&ids[0], "praise", ""),
+        step(&ids[0], "confirm", "Apply-Before: soon\r\n"),
+        step(&ids[0], "confirm", "Content-Length: 2\r\n") + "{}",
+    ] {
+        assert!(matches!(takes.take(request.as_bytes()), Take::Other), "{request}");
+        let mut streams = (TcpStream::connect(fast.address).await.unwrap(), TcpStream::connect(slow.address).await.unwrap());
+        assert_eq!(ask(&mut streams.0, &request).await, ask(&mut streams.1, &request).await, "{request}");
+    }
+    let counts = [&fast, &slow].map(|listener| listener.app.metrics.render(&Scrape::default()));
+    let taken = |text: &str| text.lines().filter(|line| line.contains("transition")).map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(taken(&counts[0]), taken(&counts[1]));
+    assert!(taken(&counts[0]).len() > 3, "{:?}", taken(&counts[0]));
 }
 
 #[tokio::test]
