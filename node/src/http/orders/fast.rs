@@ -59,6 +59,7 @@ impl<P> Clone for FastOrders<P> {
 /// A request that is in order.
 pub struct Asked(Wish);
 
+#[allow(clippy::large_enum_variant, reason = "nearly all are orders, which would each be allocated once more")]
 enum Wish {
     Order(Prepared),
     Step { order: OrderRef, step: transition::Step, apply_before: Stamp },

@@ -161,9 +161,9 @@ async fn both_ways_say_the_same_of_every_step_and_a_connection_that_takes_steps_
         step(&unknown, "confirm", ""),
         step(&ids[1], "cancel", "Apply-Before: 1\r\n"),
     ];
-    let takes = FastOrders::new(&fast.app);
+    let reader = FastOrders::new(&fast.app);
     for request in steps {
-        assert!(matches!(takes.take(request.as_bytes()), Take::Taken(_, end) if end == request.len()), "{request}");
+        assert!(matches!(reader.take(request.as_bytes()), Take::Taken(_, end) if end == request.len()), "{request}");
         let told = (ask(&mut streams.0, &request).await, ask(&mut streams.1, &request).await);
         assert_eq!(told.0, told.1, "{request}");
         statuses.push(told.0.status[9..12].to_owned());
@@ -176,7 +176,7 @@ async fn both_ways_say_the_same_of_every_step_and_a_connection_that_takes_steps_
         step(&ids[0], "confirm", "Apply-Before: soon\r\n"),
         step(&ids[0], "confirm", "Content-Length: 2\r\n") + "{}",
     ] {
-        assert!(matches!(takes.take(request.as_bytes()), Take::Other), "{request}");
+        assert!(matches!(reader.take(request.as_bytes()), Take::Other), "{request}");
         let mut streams = (TcpStream::connect(fast.address).await.unwrap(), TcpStream::connect(slow.address).await.unwrap());
         assert_eq!(ask(&mut streams.0, &request).await, ask(&mut streams.1, &request).await, "{request}");
     }
