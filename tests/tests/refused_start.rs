@@ -1,4 +1,4 @@
-//! Starts that must fail: each with its exit code, one sentence, and nothing harmed.
+//! Starts that must fail: each with its exit code, one sentence, and nothing harmed; and one that warns.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -6,9 +6,11 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use holdfast_tests::cluster::{Cluster, left_with};
 use holdfast_tests::command_line::{self, Said};
+use holdfast_tests::limits::{LOG_TAIL_LINES, READY_WITHIN};
 use holdfast_tests::options::{ClusterOptions, Member};
+use holdfast_tests::process::tail;
 use holdfast_tests::turn::Turn;
-use holdfast_tests::{operator, ports, program};
+use holdfast_tests::{operator, ports, program, wait};
 use tokio::process::Command;
 
 const EXIT_FAILED: i32 = 1;
@@ -82,6 +84,18 @@ async fn a_configuration_with_a_missing_peer_is_refused_with_file_key_and_reason
 async fn a_configuration_with_an_unknown_key_is_refused_with_its_name() -> Result<()> {
     let said = with_config(|text| format!("{text}\n[raft]\nheartbeat_seconds = 1\n")).await?;
     ensure_refused(&said, EXIT_FAILED, "heartbeat_seconds")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_members_are_warned_that_the_loss_of_either_stops_the_sale() -> Result<()> {
+    let turn = Turn::take().await?;
+    let mut cluster = Cluster::prepare(&turn, ClusterOptions::new(program!()).nodes(2))?;
+    cluster.spawn(1)?;
+    let log = cluster.log(1);
+    let warns = |line: &str| line.contains("WARN") && line.contains("majority of two is both");
+    wait::until("the warning", READY_WITHIN, async || tail(&log, LOG_TAIL_LINES).lines().any(warns).then_some(())).await?;
+    cluster.kill(1).await?;
+    cluster.end().await
 }
 
 /// What `serve` says about a configuration that was changed by `edit`.

@@ -43,8 +43,8 @@ pub(super) async fn run(args: ServeArgs, disk: Disk) -> Result<(), Failure> {
     let (config, node) = (Config::load(&args.config)?, NodeId(args.node));
     config.require_member(&args.config, node)?;
     crate::log::start(&config.log);
-    if config.cluster.secret.is_none() {
-        tracing::warn!("there is no cluster secret: whoever reaches the peer port can pose as a node; set cluster.secret");
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
     }
     let data = args.data.unwrap_or_else(|| data_beside(&args.config, node));
     let (bootstrap, clock_offset_ms) = (args.bootstrap, args.clock_offset_ms);

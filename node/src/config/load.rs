@@ -31,6 +31,11 @@ impl Config {
         Ok(config)
     }
 
+    /// What is allowed and seldom meant, a sentence each.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        validate::warnings(self)
+    }
+
     /// Checks that `node` is one of the members; `file` is only named in the error.
     pub fn require_member(&self, file: &Path, node: NodeId) -> Result<(), ConfigError> {
         if self.member(node).is_some() {

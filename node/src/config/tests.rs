@@ -150,6 +150,18 @@ fn a_node_must_be_a_member() {
 }
 
 #[test]
+fn two_members_and_a_missing_secret_are_warned_of() {
+    let mut config = parse(REFERENCE_FILE).unwrap();
+    config.cluster.secret = Some(ClusterSecret::new("0123456789abcdef"));
+    assert_eq!(config.warnings(), [""; 0]);
+    config.members.pop();
+    assert!(matches!(config.warnings()[..], [two] if two.contains("majority of two is both")), "{:?}", config.warnings());
+    config.members.pop();
+    config.cluster.secret = None;
+    assert!(matches!(config.warnings()[..], [secret] if secret.contains("no cluster secret")), "{:?}", config.warnings());
+}
+
+#[test]
 fn the_secret_is_never_shown() {
     let config = Config {
         cluster: ClusterSection { secret: Some(ClusterSecret::new("0123456789abcdef")), ..Default::default() },

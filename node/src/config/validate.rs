@@ -19,6 +19,18 @@ pub(super) fn all(config: &Config) -> Checked {
     log(config)
 }
 
+/// What is allowed and seldom meant.
+pub(super) fn warnings(config: &Config) -> Vec<&'static str> {
+    let mut warnings = Vec::new();
+    if config.members.len() == 2 {
+        warnings.push("a cluster of two members sells nothing while either is down, for a majority of two is both: have one, or three");
+    }
+    if config.cluster.secret.is_none() {
+        warnings.push("there is no cluster secret: whoever reaches the peer port can pose as a node; set cluster.secret");
+    }
+    warnings
+}
+
 /// The secret, wherever it came from.
 pub(super) fn secret(config: &Config) -> Checked {
     match &config.cluster.secret {
