@@ -12,6 +12,9 @@ use holdfast_tests::{checks, operator, program};
 
 const EXIT_DATA_DIRECTORY: i32 = 4;
 
+/// What the sentence about an empty directory holds.
+const WAYS_OUT: &[&str] = &["--bootstrap", "new member", "this version"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_follower_with_a_wiped_disk_is_refused_and_told_the_ways_out() -> Result<()> {
     let turn = Turn::take().await?;
@@ -24,11 +27,7 @@ async fn a_follower_with_a_wiped_disk_is_refused_and_told_the_ways_out() -> Resu
 
     left_with(cluster.refused(wiped).await?, EXIT_DATA_DIRECTORY)?;
 
-    let told = tail(&cluster.log(wiped), LOG_TAIL_LINES);
-    ensure!(
-        told.contains("--bootstrap") && told.contains("new member") && told.contains("this version"),
-        "the ways out are not told:\n{told}"
-    );
+    ensure_told(&cluster, wiped, WAYS_OUT)?;
     report.orders.extend(sell(&cluster, "after", 200).await?.orders);
     checks::all(&cluster, "sneaker", &report).await?;
     cluster.end().await
@@ -45,6 +44,32 @@ async fn bootstrap_does_not_let_a_wiped_disk_back_into_a_cluster_that_lives() ->
     let status = cluster.refused_bootstrap(wiped).await?;
 
     left_with(status, EXIT_DATA_DIRECTORY)?;
+    cluster.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_whose_disk_is_lost_while_all_are_down_is_told_the_ways_out_and_the_others_sell() -> Result<()> {
+    let turn = Turn::take().await?;
+    let mut cluster = Cluster::start(&turn, ClusterOptions::new(program!())).await?;
+    operator::create_sku(cluster.admin(1), "sneaker", 1_000).await?;
+    let mut report = sell(&cluster, "before", 200).await?;
+    let wiped = cluster.leader().await?;
+    cluster.kill_all().await?;
+    std::fs::remove_dir_all(cluster.data(wiped))?;
+
+    for id in cluster.ids() {
+        cluster.spawn(id)?;
+    }
+
+    left_with(cluster.left(wiped).await?, EXIT_DATA_DIRECTORY)?;
+    ensure_told(&cluster, wiped, &["refused by node", "wiped disk", "new id"])?;
+    for id in cluster.up() {
+        cluster.ready(id).await?;
+    }
+    left_with(cluster.refused(wiped).await?, EXIT_DATA_DIRECTORY)?;
+    ensure_told(&cluster, wiped, WAYS_OUT)?;
+    report.orders.extend(sell(&cluster, "after", 800).await?.orders);
+    checks::all(&cluster, "sneaker", &report).await?;
     cluster.end().await
 }
 
@@ -66,8 +91,7 @@ async fn an_older_copy_of_a_followers_disk_is_refused() -> Result<()> {
 
     left_with(cluster.refused(follower).await?, EXIT_DATA_DIRECTORY)?;
 
-    let told = tail(&cluster.log(follower), LOG_TAIL_LINES);
-    ensure!(told.contains("older copy"), "it is not told why:\n{told}");
+    ensure_told(&cluster, follower, &["older copy"])?;
     report.orders.extend(sell(&cluster, "third", 200).await?.orders);
     checks::all(&cluster, "sneaker", &report).await?;
     cluster.end().await
@@ -95,6 +119,13 @@ async fn a_follower_behind_a_purge_catches_up_by_snapshot() -> Result<()> {
     let since = String::from_utf8_lossy(&log[usize::try_from(log_before)?..]).into_owned();
     ensure!(since.contains("snapshot installed"), "it caught up without a snapshot: the purge was not behind it\n{since}");
     cluster.end().await
+}
+
+/// The last line of a node's log says why it left.
+fn ensure_told(cluster: &Cluster, id: u64, words: &[&str]) -> Result<()> {
+    let told = tail(&cluster.log(id), 1);
+    ensure!(words.iter().all(|word| told.contains(word)), "not told {words:?}:\n{}", tail(&cluster.log(id), LOG_TAIL_LINES));
+    Ok(())
 }
 
 async fn sell(cluster: &Cluster, name: &str, orders: usize) -> Result<SaleReport> {
