@@ -78,7 +78,7 @@ fn units_come_back_once_in_whatever_order_and_however_often_an_order_is_ended() 
 
 #[test]
 fn holds_that_end_all_at_once_are_swept_in_bounded_steps_and_none_is_forgotten() {
-    const HOLDS: u32 = 5_000;
+    const HOLDS: u32 = 100_000;
     let sweep = Params::default().sweep_per_entry;
     assert!(sweep < HOLDS, "one entry would sweep them all");
     let mut world = selling(u64::from(HOLDS), SettingsPatch::default());

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use holdfast_tests::cluster::Cluster;
 use holdfast_tests::http::{self, Call};
 use holdfast_tests::options::ClusterOptions;
@@ -15,6 +15,15 @@ const STOCK: usize = 900;
 
 /// From the last hold of two seconds until everything is sellable again.
 const SELLABLE_WITHIN: Duration = Duration::from_secs(3);
+
+/// Holds that end in the same moment: one batch.
+const CROWD: usize = 4_096;
+
+/// Longest that a hold that is over may wait for its sweep: the oracle's bound, and the alert's.
+const EXPIRY_LAG: Duration = Duration::from_secs(5);
+
+/// From the placing of the holds until all of them are swept.
+const SWEPT_WITHIN: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn holds_of_two_seconds_are_sellable_again_within_three_on_every_node() -> Result<()> {
@@ -48,4 +57,39 @@ async fn holds_of_two_seconds_are_sellable_again_within_three_on_every_node() ->
     let audit = checks::all(&cluster, "seat", &held).await?;
     ensure!(audit.confirmed == 0, "a hold was confirmed by nobody: {audit:?}");
     cluster.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_holds_that_end_at_once_lag_within_the_bound_and_the_metric_tells_it() -> Result<()> {
+    let turn = Turn::take().await?;
+    // So few an entry that a sweep is seen under way.
+    let options = ClusterOptions::new(program!()).set("orders", "sweep_per_entry", 256);
+    let cluster = Cluster::start(&turn, options).await?;
+    let stock = 4 * CROWD;
+    operator::create_sku_with(cluster.admin(1), &json!({ "sku": "seat", "stock": stock, "hold_ttl_ms": 5_000 })).await?;
+    operator::granted(cluster.admin(1), "seat", 3).await?;
+    let order =
+        |n| json!({ "idempotency_key": format!("key-{n}"), "buyer": format!("buyer-{n}"), "lines": [{ "sku": "seat", "quantity": 1 }] });
+    let orders: Vec<_> = (0..CROWD).map(order).collect();
+    let placed = http::call(cluster.api(1), &Call::post("/v1/orders/batch", &json!({ "orders": orders }))).await?.expect(200)?;
+    let accepted = placed["results"].as_array().context("no results")?.iter().filter(|result| result["order"].is_object()).count();
+    // A slow machine may be out of time for some.
+    ensure!(accepted >= CROWD / 2, "{accepted} of {CROWD} holds were placed");
+
+    let (mut held, mut longest) = (0.0_f64, 0.0_f64);
+    wait::until("every hold to be swept", SWEPT_WITHIN, async || {
+        let told = http::call(cluster.admin(1), &Call::get("/metrics")).await.ok()?;
+        let [units, lag] = [r#"holdfast_held_units{sku="seat"}"#, "holdfast_expiry_lag_seconds"].map(|series| sample(&told, series));
+        (held, longest) = (held.max(units?), longest.max(lag?));
+        (held > 0.0 && units? + lag? == 0.0).then_some(())
+    })
+    .await?;
+    println!("at most {held} holds; at most {longest} s late");
+    ensure!(longest > 0.0 && longest <= EXPIRY_LAG.as_secs_f64(), "a hold was swept {longest} s late, or none was told to be late");
+    cluster.end().await
+}
+
+/// A number of Prometheus text.
+fn sample(told: &http::Answer, series: &str) -> Option<f64> {
+    std::str::from_utf8(&told.body).ok()?.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
 }
