@@ -7,6 +7,7 @@ mod layering;
 mod links;
 mod manifests;
 mod pains;
+mod planted;
 mod sources;
 mod words;
 
