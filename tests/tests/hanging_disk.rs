@@ -44,9 +44,7 @@ async fn a_leader_whose_syncs_hang_leaves_and_the_others_sell_on() -> Result<()>
 async fn a_node_on_a_frozen_file_system_says_why_and_is_gone_when_it_thaws() -> Result<()> {
     let turn = Turn::take().await?;
     if let Some(reason) = disk::why_not().await {
-        ensure!(std::env::var_os("CI").is_none(), "CI must run the frozen file system: {reason}");
-        eprintln!("SKIPPED, NOT PASSED: no file system can be frozen on this machine: {reason}");
-        return Ok(());
+        return disk::not_run(&format!("no file system can be frozen on this machine: {reason}"));
     }
     let room = tempfile::tempdir()?;
     let mut disks = Vec::new();

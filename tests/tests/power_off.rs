@@ -1,6 +1,6 @@
 //! All nodes gone at once, under load: by SIGKILL, and by a power cut that loses whatever was not synced.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use holdfast_tests::cluster::Cluster;
 use holdfast_tests::disk::{self, PowerCutDisk};
 use holdfast_tests::options::ClusterOptions;
@@ -25,9 +25,7 @@ async fn every_acknowledged_order_outlives_a_kill_of_all_nodes() -> Result<()> {
 async fn every_acknowledged_order_outlives_a_power_cut_of_all_nodes() -> Result<()> {
     let turn = Turn::take().await?;
     if let Some(reason) = disk::why_not().await {
-        ensure!(std::env::var_os("CI").is_none(), "CI must run the power cut: {reason}");
-        eprintln!("SKIPPED, NOT PASSED: no power can be cut on this machine: {reason}");
-        return Ok(());
+        return disk::not_run(&format!("no power can be cut on this machine: {reason}"));
     }
     let room = tempfile::tempdir()?;
     let mut disks = Vec::new();
