@@ -39,12 +39,9 @@ pub(super) async fn close(site: &Site, recorder: &Arc<Recorder>, whole: &BTreeSe
     for &admin in &admins {
         ledgers.push(ledger(admin, recorder).await?);
     }
-    let sessions = sessions(&admins, &site.ids()).await?;
-    let mut closing = Closing { sessions, ..Closing::default() };
+    let mut closing =
+        wait::until("audits under the same sessions", QUIET_WITHIN, async || books(&admins, &site.ids(), recorder).await).await?;
     for (id, &admin) in site.ids().into_iter().zip(&admins) {
-        for ware in shop::wares() {
-            closing.audits.push((recorder.name(ware.sku), audit(admin, &ware).await?));
-        }
         closing.counters.push(counters(id, admin, recorder, whole.contains(&id)).await?);
     }
     Ok((ledgers, closing))
@@ -62,20 +59,29 @@ async fn ledger(admin: SocketAddr, recorder: &Recorder) -> Result<Ledger> {
     Ok(ledger)
 }
 
-/// The session of every node, once every node has one.
-async fn sessions(admins: &[SocketAddr], ids: &[u64]) -> Result<BTreeMap<u64, u64>> {
-    wait::until("a session on every node", QUIET_WITHIN, async || {
-        for &admin in admins {
-            let told = http::call(admin, &Call::get("/v1/cluster")).await.ok()?.json().ok()?;
-            let status: ClusterStatus = serde_json::from_value(told).ok()?;
-            if status.leader == Some(status.node) {
-                let sessions: BTreeMap<u64, u64> = status.members.iter().filter_map(|member| Some((member.id, member.session?))).collect();
-                return (sessions.len() == ids.len()).then_some(sessions);
-            }
+/// The sessions of all nodes and every node's audits, if none was opened or closed while they were asked: a slice is judged by
+/// the session that it belongs to.
+async fn books(admins: &[SocketAddr], ids: &[u64], recorder: &Recorder) -> Option<Closing> {
+    let mut closing = Closing { sessions: sessions(admins, ids).await?, ..Closing::default() };
+    for &admin in admins {
+        for ware in shop::wares() {
+            closing.audits.push((recorder.name(ware.sku), audit(admin, &ware).await.ok()?));
         }
-        None
-    })
-    .await
+    }
+    (sessions(admins, ids).await? == closing.sessions).then_some(closing)
+}
+
+/// The session of every node, once every node has one.
+async fn sessions(admins: &[SocketAddr], ids: &[u64]) -> Option<BTreeMap<u64, u64>> {
+    for &admin in admins {
+        let told = http::call(admin, &Call::get("/v1/cluster")).await.ok()?.json().ok()?;
+        let status: ClusterStatus = serde_json::from_value(told).ok()?;
+        if status.leader == Some(status.node) {
+            let sessions: BTreeMap<u64, u64> = status.members.iter().filter_map(|member| Some((member.id, member.session?))).collect();
+            return (sessions.len() == ids.len()).then_some(sessions);
+        }
+    }
+    None
 }
 
 /// A node's metrics.
