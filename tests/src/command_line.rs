@@ -1,6 +1,7 @@
 //! The program's subcommands, run as an operator runs them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -31,9 +32,14 @@ impl Said {
 }
 
 /// Runs a command that ends by itself and keeps what it said.
-pub async fn run(mut command: Command) -> Result<Said> {
+pub async fn run(command: Command) -> Result<Said> {
+    run_within(command, REFUSED_WITHIN).await
+}
+
+/// The same for one that may take as long as `within`.
+pub async fn run_within(mut command: Command, within: Duration) -> Result<Said> {
     command.kill_on_drop(true);
-    let output = tokio::time::timeout(REFUSED_WITHIN, command.output()).await.context("it does not end")??;
+    let output = tokio::time::timeout(within, command.output()).await.context("it does not end")??;
     Ok(Said {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

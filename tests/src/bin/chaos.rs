@@ -1,6 +1,6 @@
 //! Chaos from the command line: `cargo run --release -p holdfast-tests --bin chaos -- --minutes 10`.
 //!
-//! The nodes are this same program, started as `chaos serve …`: they are built with it and never stale.
+//! The nodes are this same program, started as `chaos serve …`, and so is `chaos verify …`: they are built with it and never stale.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,7 +26,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).is_some_and(|first| first == "serve") {
+    if std::env::args().nth(1).is_some_and(|first| first == "serve" || first == "verify") {
         #[cfg(feature = "abort-points")]
         if let Some(file) = std::env::var_os(holdfast_tests::cluster::ABORT_FILE)
             && let Err(error) = holdfast_storage::abort::obey(file.into())

@@ -49,6 +49,21 @@ pub const PROBE_PAUSE: Duration = Duration::from_millis(20);
 /// After the last call, until holds have expired, sessions are reclaimed and nothing moves any more.
 pub const QUIET_WITHIN: Duration = Duration::from_secs(30);
 
+/// Acknowledged orders that are asked for with their keys again at the end of a round, at most.
+pub const SENT_AGAIN: usize = 2_000;
+
+/// Acknowledged orders that are read at every node at the end of a round, at most.
+pub const READ_AGAIN: usize = 300;
+
+/// Connections to each node for that.
+pub const REVISITORS: usize = 8;
+
+/// Wrong answers to that which are told.
+pub const REVISIT_TOLD: usize = 10;
+
+/// A look at a directory of a node that has ended.
+pub const VERIFIED_WITHIN: Duration = Duration::from_mins(2);
+
 /// A whole ledger, from one node.
 pub const LEDGER_WITHIN: Duration = Duration::from_mins(2);
 

@@ -17,7 +17,7 @@
 //! | `shop`, `crowd`, `buyer`, `life` | what is on sale, who buys, and how |
 //! | `recorder` | every call as the oracle wants it |
 //! | `nemesis`, `probe` | one fault after another; how soon it sells again |
-//! | `round`, `closing` | one round and its judgement |
+//! | `round`, `revisit`, `closing` | one round, a second look at what was acknowledged, and the judgement |
 //! | `tally` | the table at the end |
 
 pub mod buyer;
@@ -33,6 +33,7 @@ pub mod nemesis;
 pub mod probe;
 pub mod proxy;
 pub mod recorder;
+mod revisit;
 pub mod round;
 pub mod shop;
 pub mod site;

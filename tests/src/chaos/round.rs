@@ -19,6 +19,7 @@ use super::limits::ORDERS_PER_SECOND;
 use super::machine::Machine;
 use super::nemesis::Nemesis;
 use super::recorder::{Book, Recorder};
+use super::revisit;
 use super::shop;
 use super::site::Site;
 use super::tally::{Tally, silence};
@@ -49,6 +50,8 @@ impl Round<'_> {
             tally.violations.push(format!("the round ended early: {error:#}"));
         }
         tally.violations.extend(panics(&site));
+        let is_killed = played.is_err() || self.seed % 2 == 1;
+        tally.violations.extend(ended(&mut site, is_killed).await);
         if tally.violations.len() > known {
             println!("kept: {}", site.keep());
         } else {
@@ -78,6 +81,7 @@ impl Round<'_> {
 
         let whole: BTreeSet<u64> =
             began.into_iter().filter(|(id, process)| site.cluster.process_id(*id) == *process).map(|(id, _)| id).collect();
+        tally.violations.extend(revisit::look_again(&recorder, &around.crowd.apis, self.seed).await?);
         let (ledgers, closing) = closing::close(site, &recorder, &whole).await?;
         let terms = shop::terms(&recorder);
         let ledger = ledgers.first().context("no ledger")?;
@@ -121,6 +125,18 @@ fn panics(site: &Site) -> Vec<String> {
         log.lines().filter(|line| line.contains("panicked at")).map(|line| format!("node {id}: {line}")).collect::<Vec<_>>()
     };
     site.ids().into_iter().flat_map(told).collect()
+}
+
+/// Ends all nodes, at once or cleanly, and has what each left on its disk replayed (I15) and added up (I6); what is wrong with it.
+async fn ended(site: &mut Site, is_killed: bool) -> Vec<String> {
+    let ended = if is_killed { site.cluster.kill_all().await } else { site.cluster.stop_all().await };
+    let mut wrong: Vec<String> = ended.err().map(|error| format!("the nodes did not end: {error:#}")).into_iter().collect();
+    for id in site.ids() {
+        if let Err(error) = site.verify(id).await {
+            wrong.push(format!("I15/I6: the directory of node {id}: {error:#}"));
+        }
+    }
+    wrong
 }
 
 /// Everything that the oracle saw, in words.

@@ -6,8 +6,10 @@ use rand::rngs::StdRng;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use super::limits::VERIFIED_WITHIN;
 use super::links::Links;
 use crate::cluster::{Cluster, Start};
+use crate::command_line;
 use crate::disk::PowerCutDisk;
 use crate::options::ClusterOptions;
 use crate::turn::Turn;
@@ -121,6 +123,16 @@ impl Site {
         let data = self.cluster.data(id);
         let synced = Command::new("sync").arg("-f").arg(&data).status().await?;
         ensure!(synced.success(), "cannot sync the file system of {}", data.display());
+        Ok(())
+    }
+
+    /// Has `verify --data` look at what node `id`, which has ended, left behind; what it says is kept beside the data.
+    pub async fn verify(&self, id: u64) -> Result<()> {
+        let mut command = command_line::holdfast(&self.cluster.options().program, &["verify", "--data"]);
+        command.arg(self.cluster.data(id));
+        let said = command_line::run_within(command, VERIFIED_WITHIN).await?;
+        std::fs::write(self.note(&format!("verify-{id}.txt")), format!("{}{}", said.stdout, said.stderr))?;
+        ensure!(said.code == Some(0), "verify ends with {:?}: {}{}", said.code, said.stdout, said.stderr);
         Ok(())
     }
 
