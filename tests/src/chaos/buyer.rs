@@ -27,6 +27,15 @@ pub struct Wish {
     is_bounded: bool,
 }
 
+/// What a buyer wants an answer to.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// An order.
+    Wish(Wish),
+    /// Anything else.
+    Call(Call, Asked),
+}
+
 /// An order that a buyer has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bought {
@@ -83,7 +92,8 @@ impl Buyer {
 
     /// Asks for an order until something definite is heard, or patience ends; none: refused, or nobody knows.
     pub async fn place(&mut self, wish: &Wish) -> Option<Bought> {
-        let deadline = Instant::now() + ASKED_WITHIN;
+        let began = Instant::now();
+        let deadline = began + ASKED_WITHIN;
         while Instant::now() < deadline {
             let node = self.crowd.nodes.pick();
             match self.place_at(node, wish).await {
@@ -94,7 +104,16 @@ impl Buyer {
             }
             self.pause().await;
         }
+        self.crowd.give_up(Question::Wish(wish.clone()), began);
         None
+    }
+
+    /// Asks for what was given up once more.
+    pub async fn ask_again(&mut self, question: &Question) {
+        match question {
+            Question::Wish(wish) => drop(self.place(wish).await),
+            Question::Call(call, asked) => drop(self.ask(call, *asked).await),
+        }
     }
 
     /// One attempt at one node, by its place.
@@ -153,7 +172,8 @@ impl Buyer {
     }
 
     async fn ask(&mut self, call: &Call, asked: Asked) -> Option<OrderStatus> {
-        let deadline = Instant::now() + ASKED_WITHIN;
+        let began = Instant::now();
+        let deadline = began + ASKED_WITHIN;
         while Instant::now() < deadline {
             let (node, within) = (self.crowd.nodes.pick(), self.patience());
             let connection = &mut self.connections[node];
@@ -166,6 +186,7 @@ impl Buyer {
             }
             self.pause().await;
         }
+        self.crowd.give_up(Question::Call(call.clone(), asked), began);
         None
     }
 

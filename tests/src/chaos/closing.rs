@@ -10,7 +10,7 @@ use holdfast_client::oracle::{Closing, Counters, Ledger, SkuCounters};
 
 use super::limits::{LEDGER_WITHIN, QUIET_WITHIN};
 use super::recorder::Recorder;
-use super::shop::{self, BRIEF, HOT, TINY, Ware};
+use super::shop::{self, BRIEF, HOT, Ware};
 use super::site::Site;
 use crate::checks;
 use crate::feed;
@@ -20,18 +20,22 @@ use crate::wait;
 /// The reference of the adjustment that ends a round's ledger.
 const THE_END: &str = "the-end";
 
+/// Waits until no brief hold is left.
+pub(super) async fn holds_end(admins: &[SocketAddr]) -> Result<()> {
+    wait::until("brief holds to end", QUIET_WITHIN, async || {
+        for ware in shop::small().into_iter().chain([BRIEF]) {
+            if audit(*admins.first()?, &ware).await.ok()?.held > 0 {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await
+}
+
 /// The ledger of every node, and what the nodes say besides. `whole` are the nodes that ran through all of the round.
 pub(super) async fn close(site: &Site, recorder: &Arc<Recorder>, whole: &BTreeSet<u64>) -> Result<(Vec<Ledger>, Closing)> {
     let admins: Vec<SocketAddr> = site.ids().into_iter().map(|id| site.cluster.admin(id)).collect();
-    let audits = wait::until("brief holds to end", QUIET_WITHIN, async || {
-        let brief = [BRIEF].into_iter().chain(TINY);
-        let mut held = 0;
-        for ware in brief {
-            held += audit(admins[0], &ware).await.ok()?.held;
-        }
-        (held == 0).then_some(())
-    });
-    audits.await?;
     let mut connections: Vec<Connection> = admins.iter().map(|&admin| Connection::to(admin)).collect();
     anyhow::ensure!(shop::adjust(recorder, &mut connections, HOT.sku, 1, THE_END).await, "the last adjustment was not made");
     checks::replicas_agree(&admins).await?;

@@ -1,17 +1,18 @@
 //! All buyers of a round, at a pace.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::buyer::Buyer;
+use super::buyer::{Buyer, Question};
 use super::life::{self, Memory};
-use super::limits::{BURST_BUYERS, BUYERS};
+use super::limits::{BURST_BUYERS, BUYERS, PERSISTENT};
 use super::recorder::Recorder;
 use crate::buyer::Nodes;
 
@@ -26,14 +27,28 @@ pub struct Crowd {
     pub nodes: Arc<Nodes>,
     impatient: AtomicBool,
     unpaced: AtomicBool,
+    /// Since when no fault is on; none while one is.
+    calm_since: Mutex<Option<Instant>>,
+    unanswered: Mutex<Vec<Unanswered>>,
     seed: u64,
+}
+
+/// What a buyer gave up without having heard anything definite.
+#[derive(Debug)]
+pub struct Unanswered {
+    /// What was asked.
+    pub question: Question,
+    /// Whether no fault was on all the time.
+    pub was_calm: bool,
 }
 
 impl Crowd {
     /// Of these nodes, by id; what buyers do is drawn from `seed`.
     pub fn new(recorder: Arc<Recorder>, apis: Vec<SocketAddr>, seed: u64) -> Arc<Crowd> {
         let nodes = Nodes::new(apis.clone());
-        Arc::new(Crowd { recorder, apis, nodes, impatient: AtomicBool::new(false), unpaced: AtomicBool::new(false), seed })
+        let (impatient, unpaced) = (AtomicBool::new(false), AtomicBool::new(false));
+        let calm_since = Mutex::new(Some(Instant::now()));
+        Arc::new(Crowd { recorder, apis, nodes, impatient, unpaced, calm_since, unanswered: Mutex::default(), seed })
     }
 
     /// Whether buyers give up early now.
@@ -49,6 +64,49 @@ impl Crowd {
     /// Makes buyers come as fast as they are answered, or at their pace again.
     pub fn set_unpaced(&self, unpaced: bool) {
         self.unpaced.store(unpaced, Ordering::Relaxed);
+    }
+
+    /// Says that no fault is on, or that one is.
+    pub fn set_calm(&self, calm: bool) {
+        *lock(&self.calm_since) = calm.then(Instant::now);
+    }
+
+    /// Nobody answered this definitely, from `began` until now.
+    pub fn give_up(&self, question: Question, began: Instant) {
+        let was_calm = lock(&self.calm_since).is_some_and(|since| since <= began);
+        lock(&self.unanswered).push(Unanswered { question, was_calm });
+    }
+
+    /// When all is healed: asks once more for everything that was given up. What nobody answers although no fault is on.
+    pub async fn ask_again(self: &Arc<Crowd>) -> Result<Vec<String>> {
+        let (told_in_calm, mut open) = self.take_unanswered();
+        println!("{} questions without an answer are asked again", open.len());
+        let mut persistent = JoinSet::new();
+        let each = open.len().div_ceil(PERSISTENT).max(1);
+        for number in 0.. {
+            if open.is_empty() {
+                break;
+            }
+            let part = open.split_off(open.len().saturating_sub(each));
+            let mut buyer = self.buyer(format!("u{number}"), u64::MAX / 3 - number);
+            persistent.spawn(async move {
+                for question in &part {
+                    buyer.ask_again(question).await;
+                }
+            });
+        }
+        while let Some(asked) = persistent.join_next().await {
+            asked.context("who asks again panicked")?;
+        }
+        let (told, _) = self.take_unanswered();
+        Ok(told_in_calm.into_iter().chain(told).collect())
+    }
+
+    fn take_unanswered(&self) -> (Vec<String>, Vec<Question>) {
+        let unanswered = std::mem::take(&mut *lock(&self.unanswered));
+        let (calm, _): (Vec<_>, Vec<_>) = unanswered.iter().partition(|open| open.was_calm);
+        let told = calm.into_iter().map(|open| format!("I20: nobody answers, and no fault is on: {:?}", open.question)).collect();
+        (told, unanswered.into_iter().map(|open| open.question).collect())
     }
 
     /// A buyer of this crowd who draws from the seed and `number`.
@@ -94,5 +152,30 @@ impl Crowd {
             });
         }
         buyers.join_all().await.into_iter().sum()
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Call;
+
+    #[tokio::test]
+    async fn what_nobody_answers_is_a_violation_only_if_no_fault_was_on() {
+        let crowd = Crowd::new(Arc::default(), Vec::new(), 1);
+        let question = || Question::Call(Call::get("/"), holdfast_client::oracle::Asked::Look { sku: crowd.recorder.name("a") });
+        let began = Instant::now();
+        crowd.give_up(question(), began);
+        assert_eq!(crowd.take_unanswered().0.len(), 1);
+        crowd.set_calm(false);
+        crowd.give_up(question(), began);
+        crowd.set_calm(true);
+        crowd.give_up(question(), began - Duration::from_millis(1));
+        let (told, open) = crowd.take_unanswered();
+        assert_eq!((told.len(), open.len()), (0, 2));
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::buyer::{Bought, Buyer};
 use super::limits::BRIEF_HOLD_MS;
-use super::shop::{BRIEF, HELD, HOT, LIMITED, TINY};
+use super::shop::{BRIEF, HELD, HOT, LIMITED, SMALL, TINY};
 
 /// Buyers who come again and again, of the SKU with a limit.
 const REGULARS: u32 = 300;
@@ -127,7 +127,7 @@ async fn limited(buyer: &mut Buyer) -> Option<Bought> {
 
 /// For a SKU of which there is next to nothing; what was won is given back soon, and raced for again.
 pub async fn race(buyer: &mut Buyer) -> Option<Bought> {
-    let sku = TINY[buyer.random.random_range(0..TINY.len())].sku;
+    let sku = if buyer.random.random_range(0..8) == 0 { SMALL.sku } else { TINY[buyer.random.random_range(0..TINY.len())].sku };
     let units = if buyer.random.random_range(0..6) == 0 { 2 } else { 1 };
     let confirm = buyer.random.random_range(0..3) == 0;
     let wish = buyer.wish(None, &[(sku, units)], confirm);

@@ -40,6 +40,9 @@ pub const NETWORK_FAULT_MS: Range<u64> = 1_500..6_000;
 /// and what a start takes on a machine that also runs the other nodes and the buyers.
 pub const LIVE_AGAIN_WITHIN: Duration = Duration::from_secs(3);
 
+/// From then on, for each node that says it is ready, until it has acknowledged a new order.
+pub const SERVES_WITHIN: Duration = Duration::from_secs(3);
+
 /// One attempt of the probe that waits for it.
 pub const PROBE_WITHIN: Duration = Duration::from_millis(500);
 
@@ -48,6 +51,12 @@ pub const PROBE_PAUSE: Duration = Duration::from_millis(20);
 
 /// After the last call, until holds have expired, sessions are reclaimed and nothing moves any more.
 pub const QUIET_WITHIN: Duration = Duration::from_secs(30);
+
+/// At the end of a round, of a small SKU, until the next unit is sold or every node calls it sold out.
+pub const BOUGHT_OUT_WITHIN: Duration = Duration::from_secs(20);
+
+/// Who asks again at the end of a round for what nobody answered in it.
+pub const PERSISTENT: usize = 32;
 
 /// Acknowledged orders that are asked for with their keys again at the end of a round, at most.
 pub const SENT_AGAIN: usize = 2_000;

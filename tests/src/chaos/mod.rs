@@ -17,10 +17,12 @@
 //! | `shop`, `crowd`, `buyer`, `life` | what is on sale, who buys, and how |
 //! | `recorder` | every call as the oracle wants it |
 //! | `nemesis`, `probe` | one fault after another; how soon it sells again |
-//! | `round`, `revisit`, `closing` | one round, a second look at what was acknowledged, and the judgement |
+//! | `round` | one round |
+//! | `buyout`, `revisit`, `closing` | when it is over: the last units, a second look at what was acknowledged, the judgement |
 //! | `tally` | the table at the end |
 
 pub mod buyer;
+mod buyout;
 mod closing;
 pub mod crowd;
 pub mod fault;

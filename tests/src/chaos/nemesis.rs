@@ -76,6 +76,7 @@ impl Nemesis {
             let mut random = StdRng::seed_from_u64(self.random.random());
             let mut other = StdRng::seed_from_u64(self.random.random());
             let from_us = around.crowd.recorder.now_us();
+            around.crowd.set_calm(false);
             let ((made, left), made_second) = tokio::join!(
                 async {
                     let made = one(kind, site, around, &mut random).await;
@@ -125,6 +126,12 @@ impl Nemesis {
         for id in site.ids() {
             site.cluster.ready(id).await?;
         }
+        for node in 0..around.crowd.apis.len() {
+            if let Err(told) = probe::serves(&around.crowd, self.faults, node).await {
+                tally.violations.push(format!("I20: after {kind} {told}"));
+            }
+        }
+        around.crowd.set_calm(true);
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::limits::{ASKED_WITHIN, READ_AGAIN, REVISITORS, REVISIT_TOLD, SENT_AGAIN};
+use super::limits::{ASKED_WITHIN, READ_AGAIN, REVISIT_TOLD, REVISITORS, SENT_AGAIN};
 use super::recorder::{Attempted, Recorder};
 use crate::http::{Call, Connection};
 use crate::limits::{ATTEMPT_WITHIN, POLL_EVERY};
@@ -106,7 +106,9 @@ async fn ask(recorder: &Recorder, connection: &mut Connection, node: u64, questi
                 let is_right = id == question.order && replayed == question.is_repetition;
                 return (!is_right).then(|| told(recorder, node, question, "I8", &format!("heard of {}", name_of(recorder, id, replayed))));
             }
-            Attempted::Heard(heard, _) if heard.is_final_no() => return Some(told(recorder, node, question, "I6", &format!("heard {heard:?}"))),
+            Attempted::Heard(heard, _) if heard.is_final_no() => {
+                return Some(told(recorder, node, question, "I6", &format!("heard {heard:?}")));
+            }
             heard => last = Some(heard),
         }
         tokio::time::sleep(POLL_EVERY).await;

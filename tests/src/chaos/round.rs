@@ -11,6 +11,7 @@ use holdfast_client::oracle::{Judgement, Ledger, judge};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::buyout;
 use super::closing;
 use super::crowd::Crowd;
 use super::fault::FaultKind;
@@ -81,6 +82,9 @@ impl Round<'_> {
 
         let whole: BTreeSet<u64> =
             began.into_iter().filter(|(id, process)| site.cluster.process_id(*id) == *process).map(|(id, _)| id).collect();
+        tally.violations.extend(around.crowd.ask_again().await?);
+        closing::holds_end(&around.admins).await?;
+        tally.violations.extend(buyout::buy_out(&around.crowd).await?);
         tally.violations.extend(revisit::look_again(&recorder, &around.crowd.apis, self.seed).await?);
         let (ledgers, closing) = closing::close(site, &recorder, &whole).await?;
         let terms = shop::terms(&recorder);

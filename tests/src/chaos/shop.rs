@@ -51,9 +51,17 @@ pub const TINY: [Ware; 4] = [
     ware("tiny-3", 3, BRIEF_HOLD_MS, false),
 ];
 
+/// A few for each node: sliced, and bought out in the end.
+pub const SMALL: Ware = ware("small", 150, BRIEF_HOLD_MS, false);
+
 /// All of it.
 pub fn wares() -> Vec<Ware> {
-    [HOT, HELD, BRIEF, LIMITED].into_iter().chain(TINY).collect()
+    [HOT, HELD, BRIEF, LIMITED, SMALL].into_iter().chain(TINY).collect()
+}
+
+/// What is bought out in the end.
+pub fn small() -> Vec<Ware> {
+    [SMALL].into_iter().chain(TINY).collect()
 }
 
 /// Puts everything on sale.
