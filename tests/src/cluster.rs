@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use tempfile::TempDir;
@@ -178,9 +179,9 @@ impl Cluster {
         Ok(std::fs::remove_file(self.hang_file(id))?)
     }
 
-    /// Waits until node `id` leaves by itself; its exit code.
-    pub async fn left(&mut self, id: u64) -> Result<Option<i32>> {
-        let code = self.process(id)?.wait(STOPPED_WITHIN).await?.code();
+    /// Waits until node `id` leaves by itself, for at most `within`; its exit code.
+    pub async fn left(&mut self, id: u64, within: Duration) -> Result<Option<i32>> {
+        let code = self.process(id)?.wait(within).await?.code();
         self.running[index(id)] = None;
         Ok(code)
     }

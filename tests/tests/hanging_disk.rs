@@ -28,7 +28,7 @@ async fn a_leader_whose_syncs_hang_leaves_and_the_others_sell_on() -> Result<()>
 
     cluster.hang_disk(hung)?;
 
-    left_with(cluster.left(hung).await?, EXIT_DISK)?;
+    left_with(cluster.left(hung, STOPPED_WITHIN).await?, EXIT_DISK)?;
     let told = tail(&cluster.log(hung), 1);
     ensure!(told.starts_with("error: ") && told.contains("the disk hangs"), "it does not say last why it left: {told}");
     cluster.mend_disk(hung)?;
@@ -67,7 +67,7 @@ async fn a_node_on_a_frozen_file_system_says_why_and_is_gone_when_it_thaws() -> 
     frozen.thaw().await?;
 
     ensure!(told?.contains("the disk hangs"));
-    left_with(cluster.left(hung).await?, EXIT_DISK)?;
+    left_with(cluster.left(hung, STOPPED_WITHIN).await?, EXIT_DISK)?;
     cluster.start_all().await?;
     let report = sale.finish().await?;
     report.ensure_exactly(STOCK, "sold-out")?;

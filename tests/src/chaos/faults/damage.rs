@@ -9,6 +9,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use crate::chaos::fault::Made;
+use crate::chaos::limits::LEFT_WITHIN;
 use crate::chaos::site::Site;
 use crate::cluster::{copy_dir, left_with};
 use crate::limits::LOG_TAIL_LINES;
@@ -38,7 +39,7 @@ pub(super) async fn damage(site: &mut Site, random: &mut StdRng) -> Result<Made>
         std::fs::remove_dir_all(&intact)?;
         return Ok(Made::fired(format!("{told} of node {id}: it serves without")));
     }
-    let code = if snapshot.is_some() { site.cluster.left(id).await } else { site.cluster.refused(id).await };
+    let code = if snapshot.is_some() { site.cluster.left(id, LEFT_WITHIN).await } else { site.cluster.refused(id).await };
     std::fs::remove_dir_all(&data)?;
     copy_dir(&intact, &data)?;
     site.sync_data(id).await?;

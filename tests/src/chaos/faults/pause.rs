@@ -1,6 +1,7 @@
 //! F4 and F5: processes that stand still and go on, unaware.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -55,7 +56,7 @@ async fn pause(site: &mut Site, id: u64, ms: u64, happened: impl Fn(&ClusterStat
     let process = site.cluster.process_id(id).with_context(|| format!("node {id} is down"))?;
     let admins = others(site, id);
     site.cluster.pause(id).await?;
-    wait::until("the process to stand still", LEADER_WITHIN, async || (state(process) == Some('T')).then_some(())).await?;
+    wait::until("the process to stand still", LEADER_WITHIN, async || (state_of(process) == Some('T')).then_some(())).await?;
     let until = Instant::now() + Duration::from_millis(ms);
     let seen = wait::until("it to happen", Duration::from_millis(ms), async || {
         for &admin in &admins {
@@ -92,7 +93,12 @@ async fn session(admins: &[SocketAddr], id: u64) -> Option<u64> {
 }
 
 /// The state of a process as the kernel tells it: `T` stands still.
-pub(super) fn state(process: u32) -> Option<char> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+pub(super) fn state_of(process: u32) -> Option<char> {
+    state(&Path::new("/proc").join(process.to_string()))
+}
+
+/// The same of a process or thread by its directory: `t` is held by a tracer.
+pub(super) fn state(task: &Path) -> Option<char> {
+    let stat = std::fs::read_to_string(task.join("stat")).ok()?;
     stat.rsplit_once(") ")?.1.chars().next()
 }

@@ -70,7 +70,7 @@ async fn of_time(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     while Instant::now() < until {
         site.cluster.pause(id).await?;
         sleep(OTHERS).await;
-        kept += u32::from(pause::state(process) == Some('T'));
+        kept += u32::from(pause::state_of(process) == Some('T'));
         site.cluster.resume(id).await?;
         sleep(OWN).await;
     }

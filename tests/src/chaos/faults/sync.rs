@@ -6,19 +6,29 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rand::RngExt;
 use rand::rngs::StdRng;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use super::pause;
 use crate::chaos::fault::Made;
 use crate::chaos::limits::LEFT_WITHIN;
 use crate::chaos::site::Site;
 use crate::cluster::{Start, left_with};
-use crate::limits::LOG_TAIL_LINES;
+use crate::limits::{LOG_TAIL_LINES, POLL_EVERY};
 use crate::process::tail;
 
 const EXIT_DISK: i32 = 3;
 
 /// How long a node runs with a slow disk.
 const SLOW_FOR: Duration = Duration::from_secs(7);
+
+/// How long a stalled sync takes, in seconds; less than the store's own patience with its disk.
+const STALL_SECONDS: std::ops::RangeInclusive<u64> = 10..=30;
+
+/// Which sync of each thread stalls.
+const STALLED_SYNC: u32 = 40;
+
+/// Until that one has come, and is noticed to be over.
+const STALLED_WITHIN: Duration = Duration::from_secs(30);
 
 /// A node under strace, which puts `fault` into its syncs and writes what it did into `note`. Its process is the node's own
 /// (`-D`): strace stands beside it.
@@ -36,33 +46,61 @@ pub(super) async fn fails(site: &mut Site, random: &mut StdRng) -> Result<Made> 
     let (only, told) = if random.random() { ("", "one sync") } else { ("+", "every sync") };
     site.kill(id).await?;
     site.cluster.spawn_as(id, &under_strace(&format!("inject=fdatasync:error=EIO:when={from}{only}"), &note))?;
-    let left = tokio::time::timeout(LEFT_WITHIN, site.cluster.left(id)).await;
+    let left = site.cluster.left(id, LEFT_WITHIN).await;
     ensure!(count(&note, "INJECTED")? > 0, "strace put no fault into node {id}");
-    let code = left.context("a node whose sync failed goes on")??;
-    left_with(code, EXIT_DISK).with_context(|| tail(&site.cluster.log(id), LOG_TAIL_LINES))?;
+    left_with(left.context("a node whose sync failed goes on")?, EXIT_DISK).with_context(|| tail(&site.cluster.log(id), LOG_TAIL_LINES))?;
     Ok(Made::fired(format!("{told} of node {id} failed from the {from}th on: it left with code {EXIT_DISK}")))
 }
 
-/// Syncs that are slow, or one that stalls for long.
+/// Syncs that are slow, or one of each thread that stalls for long.
 pub(super) async fn is_slow(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     let id = site.any(random);
+    if random.random_range(0..3) == 0 {
+        return stalls(site, id, Duration::from_secs(random.random_range(STALL_SECONDS))).await;
+    }
     let note = site.note("strace-slow");
-    let (fault, told) = if random.random_range(0..3) == 0 {
-        let stall = random.random_range(5..12);
-        (format!("inject=fdatasync:delay_enter={stall}s:when=40+200"), format!("a stall of {stall} s"))
-    } else {
-        let ms = random.random_range(50..1_000);
-        (format!("inject=fdatasync:delay_enter={ms}ms"), format!("syncs of {ms} ms"))
-    };
+    let ms = random.random_range(50..1_000);
     site.kill(id).await?;
-    site.cluster.spawn_as(id, &under_strace(&fault, &note))?;
+    site.cluster.spawn_as(id, &under_strace(&format!("inject=fdatasync:delay_enter={ms}ms"), &note))?;
     sleep(SLOW_FOR).await;
     site.kill(id).await?;
     let delayed = count(&note, "DELAYED")?;
     if delayed == 0 {
-        return Ok(Made::not_run(format!("{told}: node {id} made no such sync in {SLOW_FOR:?}")));
+        return Ok(Made::not_run(format!("syncs of {ms} ms: node {id} made no such sync in {SLOW_FOR:?}")));
     }
-    Ok(Made::fired(format!("{told} at node {id}, {delayed} times")))
+    Ok(Made::fired(format!("syncs of {ms} ms at node {id}, {delayed} times")))
+}
+
+/// A sync that takes as long as `stall`: when it is over the node serves again, if it has not left with the code for disks.
+async fn stalls(site: &mut Site, id: u64, stall: Duration) -> Result<Made> {
+    let note = site.note("strace-stall");
+    let told = format!("a stall of {stall:?} at node {id}");
+    site.kill(id).await?;
+    let fault = format!("inject=fdatasync:delay_enter={}s:when={STALLED_SYNC}", stall.as_secs());
+    site.cluster.spawn_as(id, &under_strace(&fault, &note))?;
+    let process = site.cluster.process_id(id).with_context(|| format!("node {id} is down"))?;
+    let until = Instant::now() + stall + STALLED_WITHIN;
+    let is_over = || std::fs::read_to_string(&note).is_ok_and(|told| told.contains("DELAYED")) && !has_stopped_thread(process);
+    while site.cluster.is_running(id)? && !is_over() && Instant::now() < until {
+        sleep(POLL_EVERY).await;
+    }
+    if let Some(status) = site.cluster.has_left(id)? {
+        left_with(status.code(), EXIT_DISK).with_context(|| format!("{told}:\n{}", tail(&site.cluster.log(id), LOG_TAIL_LINES)))?;
+        return Ok(Made::fired(format!("{told}: it left with code {EXIT_DISK}")));
+    }
+    if !is_over() {
+        site.kill(id).await?;
+        return Ok(Made::not_run(format!("{told}: it did not come to its end")));
+    }
+    site.cluster.ready(id).await.with_context(|| format!("after {told}"))?;
+    site.kill(id).await?;
+    Ok(Made::fired(format!("{told}, {} times: it served again", count(&note, "DELAYED")?)))
+}
+
+/// Whether a thread of the process stands still because strace holds it.
+fn has_stopped_thread(process: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else { return false };
+    threads.flatten().any(|thread| pause::state(&thread.path()) == Some('t'))
 }
 
 /// How often strace says that it did it; what it wrote is gone then.
