@@ -15,7 +15,7 @@ const SEED: u64 = 20_261_121;
 #[tokio::test(flavor = "multi_thread")]
 async fn what_buyers_heard_holds_through_kills_pauses_partitions_and_power_cuts() -> Result<()> {
     let mut kinds = vec![FaultKind::F1, FaultKind::F5, FaultKind::F6, FaultKind::F13];
-    let chaos = Chaos { program: program!().into(), lasting: LASTING, kinds: kinds.clone(), seed: SEED };
+    let chaos = Chaos { program: program!().into(), lasting: LASTING, kinds: kinds.clone(), seed: SEED, first_round: 0 };
     let tally = chaos.run().await?;
     println!("{tally}");
     if let Some((_, reason)) = tally.not_run.get(&FaultKind::F13).filter(|_| !tally.fired.contains_key(&FaultKind::F13)) {

@@ -23,6 +23,9 @@ struct Args {
     /// Repeats the draws of another run.
     #[arg(long)]
     seed: Option<u64>,
+    /// Begins with the round of this number.
+    #[arg(long, default_value_t = 0)]
+    round: u64,
 }
 
 fn main() -> ExitCode {
@@ -62,7 +65,7 @@ async fn chaos(args: Args) -> Result<ExitCode> {
         (args.only.clone(), args.only)
     };
     let seed = args.seed.unwrap_or_else(rand::random);
-    let chaos = Chaos { program, lasting: Duration::from_secs_f64(args.minutes * 60.0), kinds, seed };
+    let chaos = Chaos { program, lasting: Duration::from_secs_f64(args.minutes * 60.0), kinds, seed, first_round: args.round };
     let tally = chaos.run().await?;
     println!("\nseed {seed}\n{tally}");
     let missing = tally.missing(&asked);

@@ -6,7 +6,7 @@
 //!
 //! A fault counts only with a proof that it happened. What cannot be made on a machine is told as *not run*.
 //!
-//! The seed decides which faults are drawn and what buyers mean to do. Processes, networks and disks go on by themselves: a
+//! The seed and the number of a round decide which faults are drawn and what buyers mean to do. Processes, networks and disks go on by themselves: a
 //! seed makes a run alike, and not the same.
 //!
 //! | module | holds |
@@ -62,8 +62,10 @@ pub struct Chaos {
     pub lasting: Duration,
     /// Which.
     pub kinds: Vec<FaultKind>,
-    /// What is drawn is drawn from it.
+    /// What is drawn is drawn from it and the number of the round.
     pub seed: u64,
+    /// The number of the first round.
+    pub first_round: u64,
 }
 
 impl Chaos {
@@ -76,17 +78,32 @@ impl Chaos {
         for (kind, reason) in cannot {
             tally.made(kind, &Made::not_run(reason));
         }
-        let mut nemesis = Nemesis::new(can, self.seed);
         let until = Instant::now() + self.lasting;
-        for number in 0.. {
+        for number in self.first_round.. {
             let lasting = until.saturating_duration_since(Instant::now()).min(limits::ROUND);
             if lasting.is_zero() {
                 break;
             }
-            println!("round {number}: seed {}", self.seed);
+            println!("round {number}, seed {}", self.seed);
             let round = Round { turn: &turn, program: &self.program, machine: &machine, lasting, seed: self.seed.wrapping_add(number) };
-            round.play(&mut nemesis, &mut tally).await?;
+            let known = tally.violations.len();
+            round.play(&mut Nemesis::new(can.clone(), self.seed, number), &mut tally).await?;
+            if tally.violations.len() > known {
+                println!("again: {}", self.command(number, lasting));
+            }
         }
         Ok(tally)
+    }
+
+    /// What plays one round with the same draws.
+    fn command(&self, round: u64, lasting: Duration) -> String {
+        let kinds = self.kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let only = if self.kinds == FaultKind::ALL { String::new() } else { format!(" --only {kinds}") };
+        let features = if cfg!(feature = "abort-points") { " --features abort-points" } else { "" };
+        let minutes = lasting.as_secs_f64() / 60.0;
+        format!(
+            "cargo run --release -p holdfast-tests{features} --bin chaos -- --minutes {minutes:.2}{only} --seed {} --round {round}",
+            self.seed
+        )
     }
 }

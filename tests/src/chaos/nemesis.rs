@@ -15,7 +15,8 @@ use super::probe;
 use super::site::Site;
 use super::tally::Tally;
 
-/// Draws faults from a seed, every kind once before any kind twice.
+/// Draws faults of a round from the seed and its number, every kind once before any kind twice. Seldom are all made in one round:
+/// rounds with even numbers begin with one half of the kinds, the others with the other.
 #[derive(Debug)]
 pub struct Nemesis {
     kinds: Vec<FaultKind>,
@@ -24,6 +25,9 @@ pub struct Nemesis {
     faults: u64,
     made: Vec<When>,
 }
+
+/// Between the numbers that rounds of neighbouring seeds are drawn from.
+const ROUNDS_APART: u64 = 1_000_003;
 
 /// When a fault was, from its making until every node served again; in microseconds of the recorder.
 #[derive(Clone, Debug)]
@@ -39,9 +43,18 @@ pub struct When {
 }
 
 impl Nemesis {
-    /// Of these kinds.
-    pub fn new(kinds: Vec<FaultKind>, seed: u64) -> Nemesis {
-        Nemesis { kinds, deck: Vec::new(), random: StdRng::seed_from_u64(seed), faults: 0, made: Vec::new() }
+    /// Of these kinds, for the round `round` of a run.
+    pub fn new(mut kinds: Vec<FaultKind>, seed: u64, round: u64) -> Nemesis {
+        kinds.shuffle(&mut StdRng::seed_from_u64(seed));
+        let mut random = StdRng::seed_from_u64(seed.wrapping_mul(ROUNDS_APART).wrapping_add(round));
+        let mut deck = kinds.clone();
+        let (last, first) = deck.split_at_mut(kinds.len() / 2);
+        first.shuffle(&mut random);
+        last.shuffle(&mut random);
+        if round % 2 == 1 {
+            deck.rotate_left(kinds.len() / 2);
+        }
+        Nemesis { kinds, deck, random, faults: 0, made: Vec::new() }
     }
 
     /// The faults since the last call.
@@ -171,7 +184,7 @@ mod tests {
     #[test]
     fn a_seed_repeats_its_draws_and_every_kind_comes_once_before_any_comes_twice() {
         let draws = |seed| {
-            let mut nemesis = Nemesis::new(FaultKind::ALL.to_vec(), seed);
+            let mut nemesis = Nemesis::new(FaultKind::ALL.to_vec(), seed, 5);
             std::iter::from_fn(|| nemesis.draw()).take(2 * FaultKind::ALL.len()).collect::<Vec<_>>()
         };
         assert_eq!(draws(1), draws(1));
@@ -184,8 +197,22 @@ mod tests {
     }
 
     #[test]
+    fn two_rounds_begin_with_every_kind_once_and_a_round_is_the_same_alone() {
+        let half = FaultKind::ALL.len() / 2;
+        let draws = |round| {
+            let mut nemesis = Nemesis::new(FaultKind::ALL.to_vec(), 7, round);
+            std::iter::from_fn(|| nemesis.draw()).take(half).collect::<Vec<_>>()
+        };
+        let mut kinds = [draws(4), draws(5)].concat();
+        kinds.sort_unstable();
+        assert_eq!(kinds, FaultKind::ALL);
+        assert_eq!(draws(4), draws(4));
+        assert_ne!(draws(4), draws(6));
+    }
+
+    #[test]
     fn a_second_fault_is_one_of_the_surroundings_and_spares_what_needs_fair_links() {
-        let mut nemesis = Nemesis::new(FaultKind::ALL.to_vec(), 1);
+        let mut nemesis = Nemesis::new(FaultKind::ALL.to_vec(), 1, 0);
         let mut seconds = |first| (0..200).filter_map(|_| nemesis.draw_second(first)).collect::<Vec<_>>();
         assert!(seconds(FaultKind::F6).is_empty());
         assert!(seconds(FaultKind::F18).is_empty());
