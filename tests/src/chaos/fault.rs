@@ -76,16 +76,21 @@ impl fmt::Display for FaultKind {
 /// What came of making a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Made {
-    /// It really happened, and this shows it.
-    Fired(String),
+    /// It really happened.
+    Fired {
+        /// In which of its ways; empty where there is one only.
+        variant: &'static str,
+        /// What shows it.
+        proof: String,
+    },
     /// It could not be made here.
     NotRun(String),
 }
 
 impl Made {
-    /// It happened.
-    pub fn fired(proof: impl Into<String>) -> Made {
-        Made::Fired(proof.into())
+    /// It happened, in this way.
+    pub fn fired(variant: &'static str, proof: impl Into<String>) -> Made {
+        Made::Fired { variant, proof: proof.into() }
     }
 
     /// It could not be made.

@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
 use super::fault::{FaultKind, Made};
-use super::faults::{self, Surroundings};
+use super::faults::{self, Surroundings, crash};
 use super::limits::{BETWEEN_FAULTS_MS, LIVE_AGAIN_WITHIN};
 use super::probe;
 use super::site::Site;
@@ -107,7 +107,7 @@ impl Nemesis {
             for (id, status) in left? {
                 tally.violations.push(format!("node {id} left by itself in {kind}: {status}"));
             }
-            let killed_leader = kind == FaultKind::F1 && matches!(&made, Ok(Made::Fired(proof)) if proof.starts_with("leader"));
+            let killed_leader = kind == FaultKind::F1 && matches!(&made, Ok(Made::Fired { variant: crash::LEADER, .. }));
             let told = told(kind, &made);
             note(kind, made, tally);
             if let (Some(second), Some(made)) = (second, made_second) {
@@ -155,7 +155,7 @@ async fn one(kind: FaultKind, site: &mut Site, around: &Surroundings, random: &m
 
 fn told(kind: FaultKind, made: &Result<Made>) -> String {
     match made {
-        Ok(Made::Fired(proof)) => format!("{kind}: {proof}"),
+        Ok(Made::Fired { proof, .. }) => format!("{kind}: {proof}"),
         Ok(Made::NotRun(_)) | Err(_) => kind.to_string(),
     }
 }
@@ -165,7 +165,7 @@ fn note(kind: FaultKind, made: Result<Made>, tally: &mut Tally) {
     match made {
         Ok(made) => {
             match &made {
-                Made::Fired(proof) => println!("{kind}: {proof}"),
+                Made::Fired { proof, .. } => println!("{kind}: {proof}"),
                 Made::NotRun(reason) => println!("{kind}: not run: {reason}"),
             }
             tally.made(kind, &made);

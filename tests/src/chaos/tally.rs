@@ -26,10 +26,8 @@ pub struct Tally {
     pub settled: (usize, usize),
     /// Problems heard.
     pub refused: BTreeMap<ProblemType, usize>,
-    /// Faults that really happened.
-    pub fired: BTreeMap<FaultKind, usize>,
-    /// Of those, the ones that befell the leader as such.
-    pub of_leaders: BTreeMap<FaultKind, usize>,
+    /// Faults that really happened, by variant.
+    pub fired: BTreeMap<FaultKind, BTreeMap<&'static str, usize>>,
     /// Faults that did not, and why the last time.
     pub not_run: BTreeMap<FaultKind, (usize, String)>,
     /// From the end of each fault until a new order was acknowledged.
@@ -46,10 +44,7 @@ impl Tally {
     /// Counts a fault.
     pub fn made(&mut self, kind: FaultKind, made: &Made) {
         match made {
-            Made::Fired(proof) => {
-                *self.fired.entry(kind).or_default() += 1;
-                *self.of_leaders.entry(kind).or_default() += usize::from(proof.contains("leader"));
-            }
+            Made::Fired { variant, .. } => *self.fired.entry(kind).or_default().entry(variant).or_default() += 1,
             Made::NotRun(reason) => {
                 let (count, last) = self.not_run.entry(kind).or_default();
                 *count += 1;
@@ -120,10 +115,10 @@ impl fmt::Display for Tally {
             writeln!(f, "{:<34}{count}", format!("refused: {}", problem.name()))?;
         }
         for kind in FaultKind::ALL {
-            if let Some(count) = self.fired.get(kind) {
-                let leaders = self.of_leaders.get(kind).copied().filter(|&leaders| leaders > 0);
-                let leaders = leaders.map_or(String::new(), |leaders| format!(" ({leaders} of the leader)"));
-                writeln!(f, "{:<34}{count} × {}{leaders}", format!("fired: {kind}"), kind.told())?;
+            let Some(variants) = self.fired.get(kind) else { continue };
+            writeln!(f, "{:<34}{} × {}", format!("fired: {kind}"), variants.values().sum::<usize>(), kind.told())?;
+            for (variant, count) in variants.iter().filter(|(variant, _)| !variant.is_empty()) {
+                writeln!(f, "{:<34}    {count} × {variant}", "")?;
             }
         }
         for (kind, (count, reason)) in &self.not_run {
@@ -153,7 +148,7 @@ mod tests {
     #[test]
     fn a_run_is_good_only_if_every_asked_for_fault_happened() {
         let mut tally = Tally::default();
-        tally.made(FaultKind::F1, &Made::fired("gone"));
+        tally.made(FaultKind::F1, &Made::fired("", "gone"));
         tally.made(FaultKind::F5, &Made::not_run("no time"));
         assert!(tally.is_good(&[FaultKind::F1]));
         assert_eq!(tally.missing(&[FaultKind::F1, FaultKind::F5]), [FaultKind::F5]);
@@ -161,7 +156,15 @@ mod tests {
         tally.violations.push("oversold".into());
         assert!(!tally.is_good(&[FaultKind::F1]));
         assert!(tally.to_string().contains("not run: F5"), "{tally}");
-        tally.made(FaultKind::F1, &Made::fired("leader 2 gone"));
-        assert!(tally.to_string().contains("(1 of the leader)"), "{tally}");
+    }
+
+    #[test]
+    fn variants_of_a_fault_are_told_each_with_its_count() {
+        let mut tally = Tally::default();
+        for variant in ["one", "the leader", "one"] {
+            tally.made(FaultKind::F1, &Made::fired(variant, "gone"));
+        }
+        let told = tally.to_string();
+        assert!(told.contains(" 3 × SIGKILL") && told.contains(" 2 × one\n") && told.contains(" 1 × the leader\n"), "{told}");
     }
 }

@@ -26,7 +26,7 @@ pub(super) async fn impatient(crowd: &Crowd) -> Result<Made> {
     sleep(LASTING).await;
     crowd.set_impatient(false);
     let given_up = crowd.recorder.book().given_up_early - before;
-    Ok(if given_up > 0 { Made::fired(format!("{given_up} attempts given up early")) } else { Made::not_run("nobody gave up") })
+    Ok(if given_up > 0 { Made::fired("", format!("{given_up} attempts given up early")) } else { Made::not_run("nobody gave up") })
 }
 
 /// Many more buyers than units, who give back what they win.
@@ -44,7 +44,7 @@ pub(super) async fn race(crowd: &Arc<Crowd>, random: &mut StdRng) -> Result<Made
         });
     }
     let won: u32 = racers.join_all().await.into_iter().sum();
-    Ok(if won > 0 { Made::fired(format!("{won} races won by {RACERS} buyers")) } else { Made::not_run("nobody won a race") })
+    Ok(if won > 0 { Made::fired("", format!("{won} races won by {RACERS} buyers")) } else { Made::not_run("nobody won a race") })
 }
 
 /// Ten times as many buyers, as fast as they are answered; fired if what they offered was twice the usual at least.
@@ -55,5 +55,5 @@ pub(super) async fn burst(crowd: &Arc<Crowd>, random: &mut StdRng) -> Result<Mad
     crowd.set_unpaced(false);
     let told = format!("{asked} more lives of orders in {LASTING:?}");
     let usual = u64::from(ORDERS_PER_SECOND) * LASTING.as_secs();
-    Ok(if asked >= usual { Made::fired(told) } else { Made::not_run(format!("only {told}")) })
+    Ok(if asked >= usual { Made::fired("", told) } else { Made::not_run(format!("only {told}")) })
 }

@@ -43,8 +43,8 @@ pub(super) async fn wrong(site: &mut Site, random: &mut StdRng) -> Result<Made> 
     let leads = is_to_lead && is_made_leader(site, id).await?;
     sleep(LASTING).await;
     site.kill(id).await?;
-    let who = if leads { "leader" } else { "node" };
-    Ok(Made::fired(format!("clock of {who} {id} off by {seen} ms")))
+    let variant = if leads { "the leader" } else { "not the leader" };
+    Ok(Made::fired(variant, format!("clock of node {id}, {variant}, off by {seen} ms")))
 }
 
 /// Kills whoever else leads until node `id` does, and starts the killed again. False if the others were elected each time.

@@ -31,25 +31,29 @@ const DISARMED_WITHIN: Duration = Duration::from_millis(100);
 
 const SIGABRT: i32 = 6;
 
+/// The variant of F1 that kills the leader.
+pub const LEADER: &str = "the leader";
+
 /// SIGKILL of one, the leader, two or all.
 pub(super) async fn kill(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     let ids = site.ids();
     let one = site.any(random);
-    let (victims, who) = match random.random_range(0..6) {
-        0 | 1 => (vec![one], format!("node {one}")),
+    let (victims, variant) = match random.random_range(0..6) {
+        0 | 1 => (vec![one], "one"),
         2 | 3 => {
             let (leader, leads) = site.leader_or_any(random).await;
-            (vec![leader], if leads { format!("leader {leader}") } else { format!("node {leader}") })
+            (vec![leader], if leads { LEADER } else { "one" })
         }
-        4 => (ids.iter().copied().filter(|id| *id != one).collect(), format!("all but {one}")),
-        _ => (ids, "all".into()),
+        4 => (ids.into_iter().filter(|id| *id != one).collect(), "all but one"),
+        _ => (ids, "all"),
     };
+    let who = format!("{variant}: {victims:?}");
     for id in victims {
         site.kill(id).await?;
     }
     let away = Duration::from_millis(random.random_range(AWAY_MS));
     sleep(away).await;
-    Ok(Made::fired(format!("{who} gone for {away:.1?}")))
+    Ok(Made::fired(variant, format!("{who} gone for {away:.1?}")))
 }
 
 /// A crash at a named point of the code, some passings after it was asked for: of one node, or, where only a leader passes, of
@@ -94,7 +98,7 @@ pub(super) async fn at_a_point(site: &mut Site, random: &mut StdRng) -> Result<M
         }
     }
     Ok(match gone {
-        Some(id) => Made::fired(format!("node {id} crashed at {point} after {passings} passings")),
+        Some(id) => Made::fired(point, format!("node {id} crashed at {point} after {passings} passings")),
         None => Made::not_run(format!("no node came to {point} {passings} times within {PASSED_WITHIN:?}")),
     })
 }
@@ -111,5 +115,5 @@ pub(super) async fn kill_in_recovery(site: &mut Site, random: &mut StdRng) -> Re
         lives.push(format!("{life:.0?}"));
     }
     site.kill(id).await?;
-    Ok(Made::fired(format!("node {id} lived for {}", lives.join(", "))))
+    Ok(Made::fired("", format!("node {id} lived for {}", lives.join(", "))))
 }

@@ -28,8 +28,8 @@ pub(super) async fn damage(site: &mut Site, random: &mut StdRng) -> Result<Made>
     let (data, intact, damaged) = (site.cluster.data(id), site.note("intact"), site.note("damaged"));
     copy_dir(&data, &intact)?;
     let snapshot = newest_snapshot(&data)?.filter(|_| random.random_range(0..4) == 0);
-    let told = match &snapshot {
-        Some(snapshot) => flip_anywhere(snapshot, random)?,
+    let (variant, told) = match &snapshot {
+        Some(snapshot) => ("snapshot", flip_anywhere(snapshot, random)?),
         None => hurt(&data, random)?,
     };
     // What was damaged stays for whoever wants to know, until the next time.
@@ -37,7 +37,7 @@ pub(super) async fn damage(site: &mut Site, random: &mut StdRng) -> Result<Made>
     copy_dir(&data, &damaged)?;
     if snapshot.is_some() && serves(site, id).await? {
         std::fs::remove_dir_all(&intact)?;
-        return Ok(Made::fired(format!("{told} of node {id}: it serves without")));
+        return Ok(Made::fired(variant, format!("{told} of node {id}: it serves without")));
     }
     let code = if snapshot.is_some() { site.cluster.left(id, LEFT_WITHIN).await } else { site.cluster.refused(id).await };
     std::fs::remove_dir_all(&data)?;
@@ -47,7 +47,7 @@ pub(super) async fn damage(site: &mut Site, random: &mut StdRng) -> Result<Made>
     let said = tail(&site.cluster.log(id), LOG_TAIL_LINES);
     code.and_then(|code| left_with(code, EXIT_DISK)).with_context(|| format!("node {id}, {told}:\n{said}"))?;
     ensure!(said.lines().last().is_some_and(|line| line.starts_with("error: ")), "it does not say why it leaves:\n{said}");
-    Ok(Made::fired(format!("{told} of node {id}: it left with code {EXIT_DISK}")))
+    Ok(Made::fired(variant, format!("{told} of node {id}: it left with code {EXIT_DISK}")))
 }
 
 /// Starts a node that may do without what it lost; false if it left instead.
@@ -65,13 +65,13 @@ async fn serves(site: &mut Site, id: u64) -> Result<bool> {
     }
 }
 
-/// Damages one file; how.
-fn hurt(data: &Path, random: &mut StdRng) -> Result<String> {
-    match random.random_range(0..3) {
-        0 => flip_in_log(&data.join("log"), random),
-        1 => hurt_whole(&data.join("identity"), random),
-        _ => hurt_whole(&data.join("peers"), random),
-    }
+/// Damages one file; which, and how.
+fn hurt(data: &Path, random: &mut StdRng) -> Result<(&'static str, String)> {
+    Ok(match random.random_range(0..3) {
+        0 => ("log", flip_in_log(&data.join("log"), random)?),
+        1 => ("identity", hurt_whole(&data.join("identity"), random)?),
+        _ => ("peers", hurt_whole(&data.join("peers"), random)?),
+    })
 }
 
 /// Cuts off a file of which every byte counts, or flips a bit of it.

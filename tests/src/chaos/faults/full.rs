@@ -29,10 +29,10 @@ pub(super) async fn fill(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     std::fs::remove_file(&filler)?;
     if left.is_err() && site.cluster.is_running(id)? {
         // The log's files are made beforehand: it may live on with what it has.
-        return Ok(Made::fired(format!("disk of node {id} full after {} MiB: it had room in its log", written >> 20)));
+        return Ok(Made::fired("it lives on", format!("disk of node {id} full after {} MiB: it had room in its log", written >> 20)));
     }
     left_with(left?, EXIT_DISK).with_context(|| tail(&site.cluster.log(id), LOG_TAIL_LINES))?;
-    Ok(Made::fired(format!("disk of node {id} full after {} MiB: it left with code {EXIT_DISK}", written >> 20)))
+    Ok(Made::fired("it leaves", format!("disk of node {id} full after {} MiB: it left with code {EXIT_DISK}", written >> 20)))
 }
 
 /// Writes until nothing more fits; how many bytes did.

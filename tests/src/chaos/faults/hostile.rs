@@ -53,7 +53,7 @@ pub(super) async fn come(apis: &[SocketAddr], random: &mut StdRng) -> Result<Mad
     if refused == 0 && idle.is_empty() {
         return Ok(Made::not_run(format!("{api} was down")));
     }
-    Ok(Made::fired(format!("{} idle connections, {dawdled} bytes one by one, {refused} bodies refused", idle.len())))
+    Ok(Made::fired("", format!("{} idle connections, {dawdled} bytes one by one, {refused} bodies refused", idle.len())))
 }
 
 /// Says a request byte by byte, until it is cut off; how many bytes it said.

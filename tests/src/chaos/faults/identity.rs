@@ -37,5 +37,5 @@ pub(super) async fn exchange(site: &mut Site, random: &mut StdRng) -> Result<Mad
     site.sync_data(id).await?;
     std::fs::remove_dir_all(&other)?;
     left_with(refused?, EXIT_DATA_DIRECTORY).with_context(|| format!("{told}:\n{}", tail(&site.cluster.log(id), LOG_TAIL_LINES)))?;
-    Ok(Made::fired(format!("{told} of node {id}: refused with code {EXIT_DATA_DIRECTORY}")))
+    Ok(Made::fired(told, format!("{told} of node {id}: refused with code {EXIT_DATA_DIRECTORY}")))
 }

@@ -55,13 +55,13 @@ pub(super) async fn starve(site: &mut Site, random: &mut StdRng) -> Result<Made>
     let felt = std::fs::read_to_string(group.0.join(hits))?.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some(status) = site.cluster.has_left(id)? {
         ensure!(status.signal() == Some(SIGKILL), "node {id} left with {status} instead of being killed for its memory");
-        return Ok(Made::fired(format!("node {id} was killed when it asked for more memory ({hits}: {felt})")));
+        return Ok(Made::fired("memory", format!("node {id} was killed when it asked for more memory ({hits}: {felt})")));
     }
     site.kill(id).await?;
     if felt.split(' ').filter_map(|word| word.parse::<u64>().ok()).all(|times| times == 0) {
         return Ok(Made::not_run(format!("node {id} asked for no more memory within {WITHIN:?}")));
     }
-    Ok(Made::fired(format!("node {id} came to the limit of its memory and lived ({hits}: {felt})")))
+    Ok(Made::fired("memory", format!("node {id} came to the limit of its memory and lived ({hits}: {felt})")))
 }
 
 /// Whether groups made in `dir` have the file `limit`: some group there has.

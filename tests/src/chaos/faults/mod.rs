@@ -5,7 +5,7 @@
 
 mod clients;
 mod clock;
-mod crash;
+pub mod crash;
 mod damage;
 mod full;
 mod hostile;

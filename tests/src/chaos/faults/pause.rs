@@ -30,7 +30,7 @@ pub(super) async fn leader(site: &mut Site, random: &mut StdRng) -> Result<Made>
     }
     let is_replaced = |status: &ClusterStatus| status.leader.is_some_and(|leader| leader != id);
     let (told, happened) = pause(site, id, random.random_range(BEYOND_ELECTION_MS), is_replaced).await?;
-    Ok(if happened { Made::fired(format!("{told} while another led")) } else { Made::not_run(format!("{told}: no other led")) })
+    Ok(if happened { Made::fired("", format!("{told} while another led")) } else { Made::not_run(format!("{told}: no other led")) })
 }
 
 /// Any node, until its session was closed.
@@ -45,7 +45,7 @@ pub(super) async fn any(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     };
     let (told, happened) = pause(site, id, random.random_range(BEYOND_RECLAIM_MS), is_fenced).await?;
     Ok(if happened {
-        Made::fired(format!("{told} and lost session {before}"))
+        Made::fired("", format!("{told} and lost session {before}"))
     } else {
         Made::not_run(format!("{told}: session {before} lived on"))
     })

@@ -13,10 +13,10 @@ pub(super) async fn cut(site: &mut Site, random: &mut StdRng) -> Result<Made> {
         return Ok(Made::not_run("the nodes of this round have no disks of their own"));
     }
     let spared = site.any(random);
-    let victims: Vec<u64> = match random.random_range(0..3) {
-        0 => vec![spared],
-        1 => site.ids().into_iter().filter(|id| *id != spared).collect(),
-        _ => site.ids(),
+    let (victims, variant): (Vec<u64>, _) = match random.random_range(0..3) {
+        0 => (vec![spared], "one"),
+        1 => (site.ids().into_iter().filter(|id| *id != spared).collect(), "a majority"),
+        _ => (site.ids(), "all"),
     };
     for &id in &victims {
         site.disk(id)?.cut().await?;
@@ -30,5 +30,5 @@ pub(super) async fn cut(site: &mut Site, random: &mut StdRng) -> Result<Made> {
         site.disk(id)?.unmount().await?;
         site.disk(id)?.mount().await?;
     }
-    Ok(Made::fired(format!("no power at nodes {victims:?}")))
+    Ok(Made::fired(variant, format!("no power at nodes {victims:?}")))
 }

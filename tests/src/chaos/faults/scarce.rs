@@ -59,7 +59,7 @@ async fn of_descriptors(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     if open < DESCRIPTORS / 2 {
         return Ok(Made::not_run(format!("node {id} had {open} of {DESCRIPTORS} descriptors open")));
     }
-    Ok(Made::fired(format!("node {id} had {open} of {DESCRIPTORS} descriptors open")))
+    Ok(Made::fired("descriptors", format!("node {id} had {open} of {DESCRIPTORS} descriptors open")))
 }
 
 /// A node that runs for a sixteenth of the time, as on a processor that belongs to others.
@@ -77,5 +77,5 @@ async fn of_time(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     if kept == 0 {
         return Ok(Made::not_run(format!("node {id} was not kept from running")));
     }
-    Ok(Made::fired(format!("node {id} was kept from running {kept} times for {OTHERS:?}")))
+    Ok(Made::fired("processor", format!("node {id} was kept from running {kept} times for {OTHERS:?}")))
 }

@@ -53,7 +53,7 @@ pub(super) async fn lag(site: &mut Site) -> Result<Made> {
     site.cluster.spawn(id)?;
     let took = wait::until("the snapshot", TAKEN_WITHIN, async || (self::taken(&log) > taken).then_some(())).await;
     Ok(match (was_taking, took) {
-        (true, Ok(())) => Made::fired(format!("node {id} missed {missed} entries, was killed as it took a snapshot, and took one")),
+        (true, Ok(())) => Made::fired("", format!("node {id} missed {missed} entries, was killed as it took a snapshot, and took one")),
         (true, Err(_)) => anyhow::bail!("node {id} missed {missed} entries, was killed as it took a snapshot, and took none afterwards"),
         (false, _) => Made::not_run(format!("node {id} missed {missed} entries and was not killed as it took a snapshot")),
     })

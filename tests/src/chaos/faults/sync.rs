@@ -49,7 +49,7 @@ pub(super) async fn fails(site: &mut Site, random: &mut StdRng) -> Result<Made> 
     let left = site.cluster.left(id, LEFT_WITHIN).await;
     ensure!(count(&note, "INJECTED")? > 0, "strace put no fault into node {id}");
     left_with(left.context("a node whose sync failed goes on")?, EXIT_DISK).with_context(|| tail(&site.cluster.log(id), LOG_TAIL_LINES))?;
-    Ok(Made::fired(format!("{told} of node {id} failed from the {from}th on: it left with code {EXIT_DISK}")))
+    Ok(Made::fired(told, format!("{told} of node {id} failed from the {from}th on: it left with code {EXIT_DISK}")))
 }
 
 /// Syncs that are slow, or one of each thread that stalls for long.
@@ -68,7 +68,7 @@ pub(super) async fn is_slow(site: &mut Site, random: &mut StdRng) -> Result<Made
     if delayed == 0 {
         return Ok(Made::not_run(format!("syncs of {ms} ms: node {id} made no such sync in {SLOW_FOR:?}")));
     }
-    Ok(Made::fired(format!("syncs of {ms} ms at node {id}, {delayed} times")))
+    Ok(Made::fired("slow syncs", format!("syncs of {ms} ms at node {id}, {delayed} times")))
 }
 
 /// A sync that takes as long as `stall`: when it is over the node serves again, if it has not left with the code for disks.
@@ -86,7 +86,7 @@ async fn stalls(site: &mut Site, id: u64, stall: Duration) -> Result<Made> {
     }
     if let Some(status) = site.cluster.has_left(id)? {
         left_with(status.code(), EXIT_DISK).with_context(|| format!("{told}:\n{}", tail(&site.cluster.log(id), LOG_TAIL_LINES)))?;
-        return Ok(Made::fired(format!("{told}: it left with code {EXIT_DISK}")));
+        return Ok(Made::fired("a stall", format!("{told}: it left with code {EXIT_DISK}")));
     }
     if !is_over() {
         site.kill(id).await?;
@@ -94,7 +94,7 @@ async fn stalls(site: &mut Site, id: u64, stall: Duration) -> Result<Made> {
     }
     site.cluster.ready(id).await.with_context(|| format!("after {told}"))?;
     site.kill(id).await?;
-    Ok(Made::fired(format!("{told}, {} times: it served again", count(&note, "DELAYED")?)))
+    Ok(Made::fired("a stall", format!("{told}, {} times: it served again", count(&note, "DELAYED")?)))
 }
 
 /// Whether a thread of the process stands still because strace holds it.
