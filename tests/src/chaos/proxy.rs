@@ -23,6 +23,9 @@ const PIECE_BYTES: usize = 16 << 10;
 /// Pieces on their way in one direction of a connection; more are left to TCP's own windows.
 const PIECES_UNDER_WAY: usize = 256;
 
+/// How long a piece waits for the next one to go first.
+const NEXT_WITHIN: Duration = Duration::from_millis(100);
+
 /// What happens to bytes in one direction. Chances are per mille of the pieces that pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weather {
@@ -42,7 +45,22 @@ pub struct Weather {
     pub flip: u32,
     /// A piece arrives twice, or the first one of the connection arrives again.
     pub repeat: u32,
+    /// A piece arrives behind the next one, if that comes soon.
+    pub reorder: u32,
 }
+
+/// Nothing happens.
+pub const FAIR: Weather = Weather {
+    is_cut: false,
+    delay: Duration::ZERO,
+    jitter: Duration::ZERO,
+    bytes_per_second: None,
+    reset: 0,
+    half_open: 0,
+    flip: 0,
+    repeat: 0,
+    reorder: 0,
+};
 
 /// How often a direction's weather touched something.
 #[derive(Debug, Default)]
@@ -202,6 +220,12 @@ async fn give(mut pieces: mpsc::Receiver<Piece>, mut to: WriteHalf<'_>, directio
             let at = rand::random_range(0..piece.len());
             piece[at] ^= 1 << rand::random_range(0..8);
         }
+        if chance(now.reorder)
+            && let Ok(Some((_, next))) = tokio::time::timeout(NEXT_WITHIN, pieces.recv()).await
+        {
+            direction.touched.changed.fetch_add(1, Ordering::Relaxed);
+            to.write_all(&next).await?;
+        }
         to.write_all(&piece).await?;
         if chance(now.repeat) {
             direction.touched.changed.fetch_add(1, Ordering::Relaxed);
@@ -270,6 +294,20 @@ mod tests {
         client.read_u8().await.unwrap();
         assert_eq!(there.touched().counts(), [0, 0, 0, 2]);
         assert!(back.touched().counts()[1] > 0);
+    }
+
+    #[tokio::test]
+    async fn a_piece_arrives_behind_the_next_one() {
+        let (_proxy, mut client, there, _back) = echo().await;
+        there.set(Weather { is_cut: true, ..FAIR });
+        client.write_all(&[1]).await.unwrap();
+        while there.touched().counts() != [1, 0, 0, 0] {
+            tokio::task::yield_now().await;
+        }
+        client.write_all(&[2]).await.unwrap();
+        there.set(Weather { reorder: 1_000, ..FAIR });
+        assert_eq!((client.read_u8().await.unwrap(), client.read_u8().await.unwrap()), (2, 1));
+        assert_eq!(there.touched().counts(), [1, 0, 0, 1]);
     }
 
     #[tokio::test]

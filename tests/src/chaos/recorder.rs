@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use holdfast_client::api::headers;
+use holdfast_client::api::{ProblemType, headers};
 use holdfast_client::oracle::{self, Asked, Call as Recorded, Heard, History, Name};
 
 use crate::http::{Answer, Call, Connection};
@@ -21,6 +21,17 @@ pub struct Book {
     pub oddities: BTreeMap<String, usize>,
     /// Attempts given up before the server's own time was over.
     pub given_up_early: u64,
+}
+
+/// Order calls of a span of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// Calls that ended in it.
+    pub offered: usize,
+    /// Of those, answered with an order.
+    pub acknowledged: usize,
+    /// Of those, refused because a bound was reached.
+    pub overloaded: usize,
 }
 
 /// Makes calls and keeps them.
@@ -61,6 +72,19 @@ impl Recorder {
     /// The number of a name.
     pub fn name(&self, text: &str) -> Name {
         self.book().history.names.number(text)
+    }
+
+    /// Order calls since `from_us`, of node `node` or of all.
+    pub fn orders_since(&self, from_us: u64, node: Option<u64>) -> Orders {
+        let (book, mut orders) = (self.book(), Orders::default());
+        // Calls are recorded when they end.
+        let recent = book.history.calls().iter().rev().take_while(|call| call.ended_us >= from_us);
+        for call in recent.filter(|call| matches!(call.asked, Asked::Order { .. }) && node.is_none_or(|node| node == call.node)) {
+            orders.offered += 1;
+            orders.acknowledged += usize::from(matches!(call.heard, Heard::Order { .. }));
+            orders.overloaded += usize::from(matches!(call.heard, Heard::Refused { problem: ProblemType::Overloaded, .. }));
+        }
+        orders
     }
 
     /// Cluster time, about; none before the first answer.

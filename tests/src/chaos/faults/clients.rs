@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::chaos::crowd::Crowd;
 use crate::chaos::fault::Made;
 use crate::chaos::life;
-use crate::chaos::limits::ORDERS_PER_SECOND;
+use crate::chaos::recorder::Orders;
 
 const LASTING: Duration = Duration::from_secs(4);
 
@@ -47,13 +47,22 @@ pub(super) async fn race(crowd: &Arc<Crowd>, random: &mut StdRng) -> Result<Made
     Ok(if won > 0 { Made::fired("", format!("{won} races won by {RACERS} buyers")) } else { Made::not_run("nobody won a race") })
 }
 
-/// Ten times as many buyers, as fast as they are answered; fired if what they offered was twice the usual at least.
+/// Ten times as many buyers, as fast as they are answered; fired if they asked for at least twice as many orders as were
+/// acknowledged before, or heard that it is too much.
 pub(super) async fn burst(crowd: &Arc<Crowd>, random: &mut StdRng) -> Result<Made> {
-    let number = u64::from(random.random::<u32>());
+    let (number, recorder) = (u64::from(random.random::<u32>()), &crowd.recorder);
+    let from_us = recorder.now_us();
+    let lasting_us = u64::try_from(LASTING.as_micros())?;
+    let before = recorder.orders_since(from_us.saturating_sub(lasting_us), None);
     crowd.set_unpaced(true);
-    let asked = crowd.burst(number, LASTING).await;
+    crowd.burst(number, LASTING).await;
     crowd.set_unpaced(false);
-    let told = format!("{asked} more lives of orders in {LASTING:?}");
-    let usual = u64::from(ORDERS_PER_SECOND) * LASTING.as_secs();
-    Ok(if asked >= usual { Made::fired("", told) } else { Made::not_run(format!("only {told}")) })
+    let Orders { offered, acknowledged, overloaded } = recorder.orders_since(from_us, None);
+    // The last ones may be answered late: what counts is what was asked for in a second.
+    let (per_second, lasted) = (before.acknowledged as f64 / LASTING.as_secs_f64(), (recorder.now_us() - from_us) as f64 / 1e6);
+    let times = offered as f64 / lasted / per_second.max(1.0);
+    let told = format!(
+        "{offered} order calls in {lasted:.1} s, {times:.1} times what was acknowledged before: {acknowledged} acknowledged, {overloaded} refused as too much"
+    );
+    Ok(if times >= 2.0 || overloaded > 0 { Made::fired("", told) } else { Made::not_run(format!("only {told}")) })
 }

@@ -17,9 +17,6 @@ use crate::limits::POLL_EVERY;
 /// Starts that are cut short, in a row.
 const SHORT_LIVES: usize = 3;
 
-/// How long each of them lasts.
-const SHORT_LIFE_MS: std::ops::RangeInclusive<u64> = 0..=60;
-
 /// Points that are passed many times a second.
 const OFTEN_PASSED: [&str; 7] = ["log-write", "log-sync", "log-synced", "log-told", "apply", "applied", "answer"];
 
@@ -103,17 +100,22 @@ pub(super) async fn at_a_point(site: &mut Site, random: &mut StdRng) -> Result<M
     })
 }
 
-/// SIGKILL, and again while it recovers.
+/// SIGKILL, and again while it recovers: at any moment of what a recovery takes here and now.
 pub(super) async fn kill_in_recovery(site: &mut Site, random: &mut StdRng) -> Result<Made> {
     let id = site.any(random);
+    site.kill(id).await?;
+    let began = Instant::now();
+    site.cluster.spawn(id)?;
+    site.cluster.ready(id).await?;
+    let recovery = began.elapsed();
     let mut lives = Vec::new();
     for _ in 0..SHORT_LIVES {
         site.kill(id).await?;
         site.cluster.spawn(id)?;
-        let life = Duration::from_millis(random.random_range(SHORT_LIFE_MS));
+        let life = recovery.mul_f64(random.random());
         sleep(life).await;
         lives.push(format!("{life:.0?}"));
     }
     site.kill(id).await?;
-    Ok(Made::fired("", format!("node {id} lived for {}", lives.join(", "))))
+    Ok(Made::fired("", format!("node {id} recovers in {recovery:.0?} and lived for {}", lives.join(", "))))
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use rand::RngExt;
 use rand::rngs::StdRng;
+use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::chaos::crowd::Crowd;
 use crate::chaos::fault::Made;
 use crate::http::{self, Call};
 
@@ -18,6 +20,13 @@ const LASTING: Duration = Duration::from_secs(4);
 
 /// Connections that say nothing, and such as say one byte now and then.
 const IDLE: usize = 10_000;
+
+/// Of those, enough; where a process may have fewer than twice as many files open, half of what it may.
+const ENOUGH: usize = 9_000;
+
+/// Until they are there.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(15);
+
 const DAWDLERS: usize = 50;
 const DAWDLE_EVERY: Duration = Duration::from_millis(200);
 
@@ -27,13 +36,13 @@ const HUGE_BYTES: usize = 1 << 20;
 /// Deeper than any order.
 const DEPTH: usize = 20_000;
 
-/// All at once, at one node.
-pub(super) async fn come(apis: &[SocketAddr], random: &mut StdRng) -> Result<Made> {
-    let api = apis[random.random_range(0..apis.len())];
-    let mut idle = Vec::new();
-    for _ in 0..IDLE {
-        idle.extend(TcpStream::connect(api).await);
-    }
+/// All at once, at one node; fired if it had that many connections, refused bodies, and served its buyers meanwhile.
+pub(super) async fn come(crowd: &Crowd, random: &mut StdRng) -> Result<Made> {
+    let node = random.random_range(0..crowd.apis.len());
+    let api = crowd.apis[node];
+    let idle = connections(api).await;
+    let had = idle.iter().filter(|stream| is_open(stream)).count();
+    let from_us = crowd.recorder.now_us();
     let until = Instant::now() + LASTING;
     let mut dawdlers = JoinSet::new();
     for _ in 0..DAWDLERS {
@@ -50,10 +59,38 @@ pub(super) async fn come(apis: &[SocketAddr], random: &mut StdRng) -> Result<Mad
         }
     }
     let dawdled: usize = dawdlers.join_all().await.into_iter().sum();
-    if refused == 0 && idle.is_empty() {
-        return Ok(Made::not_run(format!("{api} was down")));
+    let served = crowd.recorder.orders_since(from_us, Some(node as u64 + 1)).acknowledged;
+    let (limit, wanted) = wanted();
+    let told = format!(
+        "node {}: {had} idle connections of {IDLE} (this process may have {limit} files open), {dawdled} bytes one by one, {refused} bodies refused, {served} orders acknowledged meanwhile",
+        node + 1
+    );
+    Ok(if had >= wanted && refused > 0 && served > 0 { Made::fired("", told) } else { Made::not_run(told) })
+}
+
+/// Files that this process may have open, and how many connections are enough.
+fn wanted() -> (usize, usize) {
+    let limit = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    (limit, ENOUGH.min(limit / 2))
+}
+
+/// As many connections as are to be had within some time.
+async fn connections(api: SocketAddr) -> Vec<TcpStream> {
+    let until = Instant::now() + CONNECTED_WITHIN;
+    let mut idle = Vec::new();
+    for _ in 0..IDLE {
+        match timeout_at(until, TcpStream::connect(api)).await {
+            Ok(Ok(stream)) => idle.push(stream),
+            Ok(Err(_)) => {}
+            Err(_) => break,
+        }
     }
-    Ok(Made::fired("", format!("{} idle connections, {dawdled} bytes one by one, {refused} bodies refused", idle.len())))
+    idle
+}
+
+/// Whether the other side has closed nothing and said nothing.
+fn is_open(stream: &TcpStream) -> bool {
+    matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
 /// Says a request byte by byte, until it is cut off; how many bytes it said.

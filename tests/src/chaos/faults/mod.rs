@@ -98,12 +98,12 @@ pub async fn make(kind: FaultKind, site: &mut Site, random: &mut StdRng) -> Resu
 pub async fn make_around(kind: FaultKind, around: &Surroundings, random: &mut StdRng) -> Result<Made> {
     match kind {
         FaultKind::F6 | FaultKind::F7 | FaultKind::F8 | FaultKind::F9 | FaultKind::F10 | FaultKind::F11 => {
-            network::make(kind, &around.links, around.admins.len() as u64, random).await
+            network::make(kind, around, random).await
         }
         FaultKind::F12 => clients::impatient(&around.crowd).await,
         FaultKind::F24 => clients::race(&around.crowd, random).await,
         FaultKind::F25 => clients::burst(&around.crowd, random).await,
-        FaultKind::F26 => hostile::come(&around.crowd.apis, random).await,
+        FaultKind::F26 => hostile::come(&around.crowd, random).await,
         _ => Ok(Made::not_run("it is a fault of nodes")),
     }
 }
