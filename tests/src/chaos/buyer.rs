@@ -27,6 +27,15 @@ pub struct Wish {
     is_bounded: bool,
 }
 
+impl Wish {
+    /// As one of a batch, with its key.
+    fn keyed(&self) -> Value {
+        let mut told = self.body.clone();
+        told["idempotency_key"] = self.key.as_str().into();
+        told
+    }
+}
+
 /// What a buyer wants an answer to.
 #[derive(Clone, Debug)]
 pub enum Question {
@@ -126,6 +135,28 @@ impl Buyer {
     pub async fn place_within(&mut self, node: usize, wish: &Wish, within: Duration) -> Attempted {
         let (call, asked) = self.asking(wish);
         self.crowd.recorder.attempt(&mut self.connections[node], node as u64 + 1, asked, &call, within).await
+    }
+
+    /// Many wishes in one call, sometimes `twice`; what was not answered definitely is asked for one by one.
+    pub async fn place_batch(&mut self, wishes: &[Wish], twice: bool) {
+        let told: Vec<Value> = wishes.iter().map(Wish::keyed).collect();
+        let call = Call::post("/v1/orders/batch", &json!({ "orders": told }));
+        let asked: Vec<Asked> =
+            wishes.iter().map(|wish| Asked::Order { key: wish.key_name, body: wish.body_id, apply_before: None }).collect();
+        let mut heard = vec![Heard::Nothing; wishes.len()];
+        for is_repetition in [false, true].into_iter().take(1 + usize::from(twice)) {
+            let node = self.crowd.nodes.pick();
+            let recorder = &self.crowd.recorder;
+            match recorder.attempt_batch(&mut self.connections[node], node as u64 + 1, (&asked, &call), is_repetition).await {
+                Some(answers) => heard = answers,
+                None => self.crowd.nodes.avoid(node),
+            }
+        }
+        for (wish, heard) in wishes.iter().zip(heard) {
+            if !heard.is_final_no() && !matches!(heard, Heard::Order { .. }) {
+                self.place(wish).await;
+            }
+        }
     }
 
     /// The same wish at two nodes at once.

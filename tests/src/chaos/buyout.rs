@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::crowd::Crowd;
-use super::limits::BOUGHT_OUT_WITHIN;
+use super::limits::{BOUGHT_OUT_WITHIN, SERVES_WITHIN};
 use super::recorder::Attempted;
-use super::shop;
+use super::shop::{self, SHUT};
 use crate::limits::{ATTEMPT_WITHIN, POLL_EVERY};
 
 /// Buys every unit of what is not kept in stock, when nothing of it is held; what could not be bought, or is not called sold out.
@@ -27,6 +27,28 @@ pub(super) async fn buy_out(crowd: &Arc<Crowd>) -> Result<Vec<String>> {
         stranded.extend(told.context("who buys out panicked")?.err());
     }
     Ok(stranded)
+}
+
+/// Asks every node for a unit of a sale that was stopped and resumed; which node does not sell it.
+pub(super) async fn resumed(crowd: &Arc<Crowd>) -> Vec<String> {
+    let mut buyer = crowd.buyer("resumed".into(), u64::MAX / 5);
+    let mut silent = Vec::new();
+    for node in 0..crowd.apis.len() {
+        let deadline = Instant::now() + SERVES_WITHIN;
+        loop {
+            let wish = buyer.wish(None, &[(SHUT.sku, 1)], false);
+            let heard = buyer.place_within(node, &wish, ATTEMPT_WITHIN).await;
+            if matches!(heard, Attempted::Heard(Heard::Order { .. }, _)) {
+                break;
+            }
+            if Instant::now() > deadline {
+                silent.push(format!("I20: node {} sells nothing of a sale that was resumed, at last {heard:?}", node + 1));
+                break;
+            }
+            sleep(POLL_EVERY).await;
+        }
+    }
+    silent
 }
 
 /// Asks for one unit after another at nodes drawn anew, until each has said "sold out" since the last one was sold.

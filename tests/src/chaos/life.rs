@@ -9,8 +9,8 @@ use rand::RngExt;
 use tokio::time::Instant;
 
 use super::buyer::{Bought, Buyer};
-use super::limits::BRIEF_HOLD_MS;
-use super::shop::{BRIEF, HELD, HOT, LIMITED, SMALL, TINY};
+use super::limits::{BATCH_ORDERS, BRIEF_HOLD_MS};
+use super::shop::{BRIEF, HELD, HOT, LIMITED, SHUT, SMALL, TINY};
 
 /// Buyers who come again and again, of the SKU with a limit.
 const REGULARS: u32 = 300;
@@ -35,7 +35,9 @@ pub async fn live(buyer: &mut Buyer, memory: &mut Memory) {
         return;
     }
     let bought = match buyer.random.random_range(0..100) {
-        0..38 => at_once(buyer).await,
+        0..32 => at_once(buyer).await,
+        32..35 => batch(buyer).await,
+        35..38 => stopped(buyer).await,
         38..60 => held(buyer).await,
         60..68 => brief(buyer, memory).await,
         68..77 => limited(buyer).await,
@@ -75,6 +77,29 @@ async fn at_once(buyer: &mut Buyer) -> Option<Bought> {
         _ => {}
     }
     buyer.place(&wish).await
+}
+
+/// Many orders in one call, of what is plenty and of what is not.
+async fn batch(buyer: &mut Buyer) -> Option<Bought> {
+    let mut wishes = Vec::new();
+    for _ in 0..buyer.random.random_range(1..=BATCH_ORDERS) {
+        let ware = [HOT, HELD, BRIEF, SHUT, SMALL, TINY[3]][buyer.random.random_range(0..6)];
+        let (units, confirm) = (buyer.random.random_range(1..3), ware.is_kept && buyer.random.random());
+        wishes.push(buyer.wish(None, &[(ware.sku, units)], confirm));
+    }
+    let twice = buyer.random.random_range(0..4) == 0;
+    buyer.place_batch(&wishes, twice).await;
+    None
+}
+
+/// Of the SKU whose sale is stopped now and then; who has an order of it has it whether it is stopped or not.
+async fn stopped(buyer: &mut Buyer) -> Option<Bought> {
+    let wish = buyer.wish(None, &[(SHUT.sku, 1)], false);
+    let bought = buyer.place(&wish).await?;
+    if buyer.random.random_range(0..3) == 0 {
+        buyer.place(&wish).await;
+    }
+    Some(bought)
 }
 
 async fn held(buyer: &mut Buyer) -> Option<Bought> {

@@ -27,6 +27,18 @@ pub const APPLY_WITHIN_MS: u64 = 2_500;
 /// How long a brief hold lasts.
 pub const BRIEF_HOLD_MS: u64 = 4_000;
 
+/// How long the sale that is stopped now and then goes on between two stops, in milliseconds.
+pub const BETWEEN_STOPS_MS: Range<u64> = 1_000..6_000;
+
+/// How long it is stopped, in milliseconds.
+pub const STOPPED_FOR_MS: Range<u64> = 200..2_500;
+
+/// From an attempt to stop or resume it that nobody answered until that cannot happen any more.
+pub const OPENED_FOR_GOOD: Duration = Duration::from_secs(10);
+
+/// Most orders of a batch.
+pub const BATCH_ORDERS: usize = 12;
+
 /// How long the nemesis lets the cluster be between two faults, in milliseconds.
 pub const BETWEEN_FAULTS_MS: Range<u64> = 300..1_500;
 

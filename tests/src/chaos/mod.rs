@@ -14,7 +14,7 @@
 //! | `fault`, `faults` | the kinds; how each is made and what proves it |
 //! | `machine` | what can be done here |
 //! | `site`, `links`, `proxy` | nodes, disks, and what lies between |
-//! | `shop`, `crowd`, `buyer`, `life` | what is on sale, who buys, and how |
+//! | `shop`, `stops`, `crowd`, `buyer`, `life` | what is on sale, who buys, and how |
 //! | `recorder` | every call as the oracle wants it |
 //! | `nemesis`, `probe` | one fault after another; how soon it sells again |
 //! | `round` | one round |
@@ -39,6 +39,7 @@ mod revisit;
 pub mod round;
 pub mod shop;
 pub mod site;
+pub mod stops;
 pub mod tally;
 
 use std::time::Duration;

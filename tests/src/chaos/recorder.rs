@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use holdfast_client::api::{ProblemType, headers};
+use holdfast_client::api::{BatchAnswer, BatchResult, ProblemType, headers};
 use holdfast_client::oracle::{self, Asked, Call as Recorded, Heard, History, Name};
 
 use crate::http::{Answer, Call, Connection};
@@ -50,6 +50,37 @@ pub enum Attempted {
     NotSent,
     /// This was heard, and an order's id.
     Heard(Heard, Option<String>),
+}
+
+/// A call that is over, being kept.
+struct Keeping<'a> {
+    node: u64,
+    within: Duration,
+    began_us: u64,
+    ended_us: u64,
+    book: MutexGuard<'a, Book>,
+}
+
+impl Keeping<'_> {
+    /// Keeps what was asked with the answer; what that tells, and an order's id.
+    fn keep(&mut self, asked: Asked, answer: Option<oracle::Answer<'_>>) -> (Heard, Option<String>) {
+        let Keeping { node, began_us, ended_us, .. } = *self;
+        let (heard, id) = if let Some(answer) = answer {
+            let read = answer.read(asked, &mut self.book.history.names);
+            if let Some(oddity) = read.oddity {
+                *self.book.oddities.entry(oddity).or_default() += 1;
+            }
+            (read.heard, read.order)
+        } else {
+            self.book.given_up_early += u64::from(self.within < ATTEMPT_WITHIN);
+            (Heard::Nothing, None)
+        };
+        self.book.history.record(Recorded { began_us, ended_us, node, asked, heard });
+        if matches!((asked, heard), (Asked::Order { .. }, Heard::Order { replayed: false, .. })) {
+            self.book.acknowledged_us.push(ended_us);
+        }
+        (heard, id)
+    }
 }
 
 impl Default for Recorder {
@@ -100,26 +131,46 @@ impl Recorder {
             return Attempted::NotSent;
         }
         let began_us = self.now_us();
-        let answer = connection.send(call, within).await;
-        let ended_us = self.now_us();
-        let mut book = self.book();
-        let (heard, id) = if let Ok(answer) = &answer {
+        let answer = connection.send(call, within).await.ok();
+        let mut kept = Keeping { node, within, began_us, ended_us: self.now_us(), book: self.book() };
+        let heard = answer.as_ref().map(|answer| {
             self.note_stamp(answer);
             let replayed = answer.header(headers::IDEMPOTENCY_REPLAYED) == Some("true");
-            let read = oracle::Answer { status: answer.status, replayed, body: &answer.body }.read(asked, &mut book.history.names);
-            if let Some(oddity) = read.oddity {
-                *book.oddities.entry(oddity).or_default() += 1;
-            }
-            (read.heard, read.order)
-        } else {
-            book.given_up_early += u64::from(within < ATTEMPT_WITHIN);
-            (Heard::Nothing, None)
-        };
-        book.history.record(Recorded { began_us, ended_us, node, asked, heard });
-        if matches!((asked, heard), (Asked::Order { .. }, Heard::Order { replayed: false, .. })) {
-            book.acknowledged_us.push(ended_us);
-        }
+            oracle::Answer { status: answer.status, replayed, body: &answer.body }
+        });
+        let (heard, id) = kept.keep(asked, heard);
         Attempted::Heard(heard, id)
+    }
+
+    /// Sends many orders in one call at `node` and keeps each as a call of its own, which began and ended with it; what each
+    /// heard. None: nothing was sent. A batch does not tell which answers are repetitions: all of one that `is_repetition` are
+    /// taken for such.
+    pub async fn attempt_batch(
+        &self,
+        connection: &mut Connection,
+        node: u64,
+        (asked, call): (&[Asked], &Call),
+        is_repetition: bool,
+    ) -> Option<Vec<Heard>> {
+        connection.ready(ATTEMPT_WITHIN).await.ok()?;
+        let began_us = self.now_us();
+        let answer = connection.send(call, ATTEMPT_WITHIN).await.ok();
+        let ended_us = self.now_us();
+        let told = answer.as_ref().filter(|answer| answer.status == 200);
+        let mut results =
+            told.and_then(|answer| serde_json::from_slice::<BatchAnswer>(&answer.body).ok()).map(|told| told.results.into_iter());
+        let mut kept = Keeping { node, within: ATTEMPT_WITHIN, began_us, ended_us, book: self.book() };
+        let keep = |asked: &Asked| {
+            let result = results.as_mut().and_then(Iterator::next).and_then(|result| match result {
+                BatchResult::Order(order) => Some((201, serde_json::to_vec(&order).ok()?)),
+                BatchResult::Problem(problem) => Some((problem.status, serde_json::to_vec(&problem).ok()?)),
+            });
+            let one = result.as_ref().map(|(status, body)| oracle::Answer { status: *status, replayed: is_repetition, body });
+            // A problem of the whole call is one of each of its orders.
+            let whole = answer.as_ref().map(|answer| oracle::Answer { status: answer.status, replayed: false, body: &answer.body });
+            kept.keep(*asked, one.or(whole)).0
+        };
+        Some(asked.iter().map(keep).collect())
     }
 
     fn note_stamp(&self, answer: &Answer) {

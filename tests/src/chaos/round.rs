@@ -21,8 +21,9 @@ use super::machine::Machine;
 use super::nemesis::Nemesis;
 use super::recorder::{Book, Recorder};
 use super::revisit;
-use super::shop;
+use super::shop::{self, SHUT};
 use super::site::Site;
+use super::stops::{self, Doorkeeper};
 use super::tally::{Tally, silence};
 use crate::turn::Turn;
 
@@ -70,6 +71,7 @@ impl Round<'_> {
         let stop = watch::Sender::new(false);
         let buyers = tokio::spawn(Arc::clone(&crowd).come(ORDERS_PER_SECOND, stop.subscribe()));
         let keeper = tokio::spawn(shop::keep(Arc::clone(&recorder), admins.clone(), stop.subscribe()));
+        let doorkeeper = tokio::spawn(Doorkeeper::new(&admins).keep(stop.subscribe()));
         let around = Surroundings { links, crowd, admins };
 
         let until = Instant::now() + self.lasting;
@@ -77,12 +79,15 @@ impl Round<'_> {
         stop.send_replace(true);
         buyers.await.context("a buyer panicked")?;
         keeper.await.context("the operator panicked")?;
+        let stops = doorkeeper.await.context("the doorkeeper panicked")?;
         note_silences(&recorder.book(), nemesis, tally);
         raged?;
 
         let whole: BTreeSet<u64> =
             began.into_iter().filter(|(id, process)| site.cluster.process_id(*id) == *process).map(|(id, _)| id).collect();
+        let stops = stops?;
         tally.violations.extend(around.crowd.ask_again().await?);
+        tally.violations.extend(buyout::resumed(&around.crowd).await);
         closing::holds_end(&around.admins).await?;
         tally.violations.extend(buyout::buy_out(&around.crowd).await?);
         tally.violations.extend(revisit::look_again(&recorder, &around.crowd.apis, self.seed).await?);
@@ -94,6 +99,9 @@ impl Round<'_> {
                 tally.violations.push(format!("I14: the ledger of node {id} is another than that of node 1: {difference}"));
             }
         }
+        let sold = stops::sold_meanwhile(&stops, ledger, recorder.name(SHUT.sku));
+        println!("{} stops of a sale, {} orders meanwhile", stops.len(), sold.len());
+        tally.violations.extend(sold);
         let book = recorder.book();
         let judged = Instant::now();
         let judgement = judge(&book.history, ledger, &terms, Some(&closing));

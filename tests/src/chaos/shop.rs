@@ -28,7 +28,7 @@ pub struct Ware {
     /// Most units of one buyer.
     limit: Option<u32>,
     /// Whether stock is added when half is gone.
-    is_kept: bool,
+    pub is_kept: bool,
 }
 
 const fn ware(sku: &'static str, stock: u64, hold_ttl_ms: u64, is_kept: bool) -> Ware {
@@ -43,6 +43,8 @@ pub const HELD: Ware = ware("held", 20_000, 600_000, true);
 pub const BRIEF: Ware = ware("brief", 4_000, BRIEF_HOLD_MS, true);
 /// Two for each buyer, and never out.
 pub const LIMITED: Ware = Ware { limit: Some(2), ..ware("limited", 4_000, 0, true) };
+/// Sold at once, never out, and stopped now and then.
+pub const SHUT: Ware = ware("shut", 4_000, 0, true);
 /// Next to nothing: sold out, given back, sold out.
 pub const TINY: [Ware; 4] = [
     ware("tiny-0", 0, BRIEF_HOLD_MS, false),
@@ -56,7 +58,7 @@ pub const SMALL: Ware = ware("small", 150, BRIEF_HOLD_MS, false);
 
 /// All of it.
 pub fn wares() -> Vec<Ware> {
-    [HOT, HELD, BRIEF, LIMITED, SMALL].into_iter().chain(TINY).collect()
+    [HOT, HELD, BRIEF, LIMITED, SHUT, SMALL].into_iter().chain(TINY).collect()
 }
 
 /// What is bought out in the end.
