@@ -1,6 +1,6 @@
 //! F26: clients that mean no good. None of them may be given an order, and nobody else may suffer.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream as Idle};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -10,7 +10,7 @@ use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use crate::chaos::crowd::Crowd;
 use crate::chaos::fault::Made;
@@ -40,7 +40,7 @@ const DEPTH: usize = 20_000;
 pub(super) async fn come(crowd: &Crowd, random: &mut StdRng) -> Result<Made> {
     let node = random.random_range(0..crowd.apis.len());
     let api = crowd.apis[node];
-    let idle = connections(api).await;
+    let idle = tokio::task::spawn_blocking(move || connections(api)).await?;
     let had = idle.iter().filter(|stream| is_open(stream)).count();
     let from_us = crowd.recorder.now_us();
     let until = Instant::now() + LASTING;
@@ -75,22 +75,23 @@ fn wanted() -> (usize, usize) {
 }
 
 /// As many connections as are to be had within some time.
-async fn connections(api: SocketAddr) -> Vec<TcpStream> {
-    let until = Instant::now() + CONNECTED_WITHIN;
+fn connections(api: SocketAddr) -> Vec<Idle> {
+    let until = std::time::Instant::now() + CONNECTED_WITHIN;
     let mut idle = Vec::new();
     for _ in 0..IDLE {
-        match timeout_at(until, TcpStream::connect(api)).await {
-            Ok(Ok(stream)) => idle.push(stream),
-            Ok(Err(_)) => {}
-            Err(_) => break,
+        let left = until.saturating_duration_since(std::time::Instant::now());
+        if left.is_zero() {
+            break;
         }
+        idle.extend(Idle::connect_timeout(&api, left));
     }
     idle
 }
 
 /// Whether the other side has closed nothing and said nothing.
-fn is_open(stream: &TcpStream) -> bool {
-    matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+fn is_open(stream: &Idle) -> bool {
+    let peeked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
 /// Says a request byte by byte, until it is cut off; how many bytes it said.
