@@ -87,33 +87,42 @@ fn reading(history: &History, order: Name) -> Question {
     Question { call, asked: Asked::Read { order }, order, is_repetition: false }
 }
 
+/// Asks one after another, and gives up when nothing is heard of one.
 async fn ask_all(recorder: Arc<Recorder>, node: u64, api: SocketAddr, questions: Vec<Question>) -> Vec<String> {
     let mut connection = Connection::to(api);
     let mut wrong = Vec::new();
     for question in questions {
-        wrong.extend(ask(&recorder, &mut connection, node, &question).await);
+        match ask(&recorder, &mut connection, node, &question).await {
+            Ok(told) => wrong.extend(told),
+            Err(silent) => {
+                wrong.push(silent);
+                break;
+            }
+        }
     }
     wrong
 }
 
-/// Asks until something definite is heard; what is wrong with it.
-async fn ask(recorder: &Recorder, connection: &mut Connection, node: u64, question: &Question) -> Option<String> {
+/// Asks until something definite is heard; what is wrong with it. An error: nothing is heard.
+async fn ask(recorder: &Recorder, connection: &mut Connection, node: u64, question: &Question) -> Result<Option<String>, String> {
     let deadline = Instant::now() + ASKED_WITHIN;
     let mut last = None;
     while Instant::now() < deadline {
         match recorder.attempt(connection, node, question.asked, &question.call, ATTEMPT_WITHIN).await {
             Attempted::Heard(Heard::Order { id, replayed, .. }, _) => {
                 let is_right = id == question.order && replayed == question.is_repetition;
-                return (!is_right).then(|| told(recorder, node, question, "I8", &format!("heard of {}", name_of(recorder, id, replayed))));
+                return Ok(
+                    (!is_right).then(|| told(recorder, node, question, "I8", &format!("heard of {}", name_of(recorder, id, replayed))))
+                );
             }
             Attempted::Heard(heard, _) if heard.is_final_no() => {
-                return Some(told(recorder, node, question, "I6", &format!("heard {heard:?}")));
+                return Ok(Some(told(recorder, node, question, "I6", &format!("heard {heard:?}"))));
             }
             heard => last = Some(heard),
         }
         tokio::time::sleep(POLL_EVERY).await;
     }
-    Some(told(recorder, node, question, "I20", &format!("heard nothing definite for {ASKED_WITHIN:?}, at last {last:?}")))
+    Err(told(recorder, node, question, "I20", &format!("heard nothing definite for {ASKED_WITHIN:?}, at last {last:?}")))
 }
 
 fn name_of(recorder: &Recorder, id: Name, replayed: bool) -> String {
