@@ -37,7 +37,9 @@ pub(super) async fn look_again(recorder: &Arc<Recorder>, apis: &[SocketAddr], se
             asked[at % apis.len()].push(repetition(&book.history, key, body, order));
         }
         for &(_, _, order) in bought.iter().rev().take(READ_AGAIN) {
-            asked.iter_mut().for_each(|asked| asked.push(reading(&book.history, order)));
+            for asked in &mut asked {
+                asked.push(reading(&book.history, order));
+            }
         }
     }
     let count: usize = asked.iter().map(Vec::len).sum();
