@@ -153,7 +153,7 @@ mod tests {
         let mut history = History::default();
         let (buyer, order) = (history.names.number("ann"), history.names.number("o-1"));
         let body = history.body(buyer, &[], true);
-        let yes = Heard::Order { id: order, index: 7, status: OrderStatus::Confirmed, replayed: false };
+        let yes = Heard::Order { id: order, index: 7, status: OrderStatus::Confirmed, replayed: false, content: None };
         for (key, heard) in [("k-1", Heard::Nothing), ("k-1", yes), ("k-1", yes), ("k-2", Heard::Nothing)] {
             let asked = Asked::Order { key: history.names.number(key), body, apply_before: None };
             history.record(Recorded { began_us: 0, ended_us: 1, node: 1, asked, heard });

@@ -88,7 +88,7 @@ pub fn terms(recorder: &Recorder) -> Vec<Terms> {
         stock: ware.stock,
         per_buyer_limit: ware.limit,
         hold_ttl_ms: ware.hold_ttl_ms,
-        is_always_open: true,
+        is_always_open: ware.sku != SHUT.sku,
     };
     wares().into_iter().map(terms).collect()
 }

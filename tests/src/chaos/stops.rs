@@ -115,7 +115,17 @@ mod tests {
         let (mut names, mut ledger) = (Names::default(), Ledger::default());
         let (id, buyer, sku) = (names.number("o"), names.number("ann"), names.number(SHUT.sku));
         let lines = [Line { sku, units: 1 }];
-        ledger.accept(LedgerOrder { id, index: 7, at_ms: 0, expires_at_ms: None, buyer, lines: lines.into(), node: 1, key: None });
+        ledger.accept(LedgerOrder {
+            id,
+            index: 7,
+            at_ms: 0,
+            expires_at_ms: None,
+            buyer,
+            lines: lines.into(),
+            node: 1,
+            key: None,
+            content: None,
+        });
         let told = |after, until| sold_meanwhile(&[Stop { after, until }], &ledger, sku).len();
         assert_eq!([told(7, 9), told(6, 7), told(3, 6)], [0, 1, 0]);
         assert!(sold_meanwhile(&[Stop { after: 6, until: 7 }], &ledger, buyer).is_empty());
