@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use holdfast_tests::cluster::{Cluster, copy_dir, left_with};
-use holdfast_tests::limits::LOG_TAIL_LINES;
+use holdfast_tests::limits::{LOG_TAIL_LINES, STOPPED_WITHIN};
 use holdfast_tests::options::ClusterOptions;
 use holdfast_tests::process::tail;
 use holdfast_tests::report::SaleReport;
@@ -61,7 +61,7 @@ async fn a_leader_whose_disk_is_lost_while_all_are_down_is_told_the_ways_out_and
         cluster.spawn(id)?;
     }
 
-    left_with(cluster.left(wiped).await?, EXIT_DATA_DIRECTORY)?;
+    left_with(cluster.left(wiped, STOPPED_WITHIN).await?, EXIT_DATA_DIRECTORY)?;
     ensure_told(&cluster, wiped, &["refused by node", "wiped disk", "new id"])?;
     for id in cluster.up() {
         cluster.ready(id).await?;

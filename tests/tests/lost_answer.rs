@@ -7,6 +7,7 @@ use holdfast_tests::buyer::Wanted;
 use holdfast_tests::chaos::proxy::{Direction, Proxy, Weather};
 use holdfast_tests::cluster::Cluster;
 use holdfast_tests::http::{self, Answer};
+use holdfast_tests::limits::STOPPED_WITHIN;
 use holdfast_tests::options::ClusterOptions;
 use holdfast_tests::turn::Turn;
 use holdfast_tests::{ledger, operator, program};
@@ -104,7 +105,7 @@ mod crash {
             http::call(api, &wanted.call()).await.err().map(|_| wanted)
         })
         .await?;
-        ensure!(cluster.left(id).await?.is_none(), "node {id} did not crash");
+        ensure!(cluster.left(id, STOPPED_WITHIN).await?.is_none(), "node {id} did not crash");
         std::fs::remove_file(cluster.abort_file(id))?;
         Ok(lost)
     }
