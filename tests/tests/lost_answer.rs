@@ -7,7 +7,6 @@ use holdfast_tests::buyer::Wanted;
 use holdfast_tests::chaos::proxy::{Direction, Proxy, Weather};
 use holdfast_tests::cluster::Cluster;
 use holdfast_tests::http::{self, Answer};
-use holdfast_tests::limits::STOPPED_WITHIN;
 use holdfast_tests::options::ClusterOptions;
 use holdfast_tests::turn::Turn;
 use holdfast_tests::{ledger, operator, program};
