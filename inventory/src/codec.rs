@@ -3,12 +3,14 @@
 //! Fixed format: little-endian, variable-length integers, no type names, enum variants by number. Structs that are
 //! encoded change only by a new version; enums grow only at the end.
 
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Command, Stamp};
+use crate::{Command, Stamp, plain_batch};
 
 /// Version of an encoded entry.
 pub const ENTRY_VERSION: u8 = 1;
@@ -43,6 +45,25 @@ pub enum CodecError {
 #[allow(clippy::expect_used)]
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     bincode::serde::encode_to_vec(value, CONFIG).expect("in-memory encoding of a plain type")
+}
+
+/// Appends what [`encode`] would give.
+///
+/// # Panics
+/// See [`encode`].
+#[allow(clippy::expect_used)]
+pub fn encode_onto<T: Serialize + ?Sized>(value: &T, bytes: &mut Vec<u8>) {
+    bincode::serde::encode_into_writer(value, Onto(bytes), CONFIG).expect("in-memory encoding of a plain type");
+}
+
+struct Onto<'a>(&'a mut Vec<u8>);
+
+impl Writer for Onto<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
 }
 
 /// Decodes a whole buffer; what follows the value is an error.
@@ -84,7 +105,12 @@ pub fn read_entry(entry: &[u8]) -> Result<(Stamp, Command<'_>), CodecError> {
     let Some((stamp, command)) = rest.split_first_chunk::<8>() else {
         return Err(CodecError::Malformed("entry shorter than its stamp".into()));
     };
-    Ok((Stamp(u64::from_le_bytes(*stamp)), decode_borrowed(command)?))
+    Ok((Stamp(u64::from_le_bytes(*stamp)), read_command(command)?))
+}
+
+/// Reads an encoded command, text borrowed from `bytes`.
+pub fn read_command(bytes: &[u8]) -> Result<Command<'_>, CodecError> {
+    plain_batch::read(bytes).map_or_else(|| decode_borrowed(bytes), Ok)
 }
 
 #[cfg(test)]

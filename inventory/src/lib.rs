@@ -20,7 +20,7 @@
 //! | `state` | the replicated state: one file per command |
 //! | `desk` | the node-local protocol: admit, batch, resend, fence, refill |
 //! | `reconcile` | the leader's policy: grants, returns, reclaim, modes |
-//! | `codec`, `cautious` | bytes of commands and snapshots; lists that announce more than they have |
+//! | `codec`, `plain_batch`, `cautious` | bytes of commands and snapshots; the usual command read fast; lists that announce more than they have |
 //! | `planted` | bugs for tests of the tests; nothing of it without its feature |
 //! | `fuzz` | what must hold of any bytes; in no build of the product |
 
@@ -36,6 +36,7 @@ mod name;
 mod order;
 mod outcome;
 mod params;
+mod plain_batch;
 pub mod planted;
 pub mod reconcile;
 mod refusal;
