@@ -7,6 +7,7 @@ use holdfast_inventory::{Event, LogIndex, Stamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Place;
+use crate::engine::Slice;
 use crate::limits::MISSING_RANGES;
 use crate::memtable::Memtable;
 use crate::order_keys::{after, page_key, place_of};
@@ -107,13 +108,13 @@ impl OrderCore {
         }
         let mut pages = Vec::new();
         let end = (LogIndex(through.0.saturating_add(1)), 0);
-        let reached = self.walk(from, max_bytes, end, |page, value| pages.push((page.first, value)))?;
+        let reached = self.walk(from, max_bytes, end, |page, value| pages.push((page.first, Bytes::copy_from_slice(&value))))?;
         Ok(reached.map(|reached| PageBlock { from, next: (reached < end).then_some(reached), through, pages }))
     }
 
     /// Visits the pages from `from` on until one would pass `max_bytes`, begin at `end`, or be missing. Gives the place where
     /// it stopped; none if `from` itself is missing.
-    fn walk(&self, from: Place, max_bytes: usize, end: Place, mut visit: impl FnMut(Page, Bytes)) -> io::Result<Option<Place>> {
+    fn walk(&self, from: Place, max_bytes: usize, end: Place, mut visit: impl FnMut(Page, Slice)) -> io::Result<Option<Place>> {
         let Some(whole_until) = self.memtable().whole_until(from) else { return Ok(None) };
         let end = end.min(whole_until);
         let mut lower = match self.page_of(from)? {
@@ -160,14 +161,14 @@ impl OrderCore {
     fn install_page(&self, page: &Page, value: &Bytes) -> io::Result<()> {
         let derived = derive(page.first, page.stamp, &page.events);
         let mut memtable = self.wait_for_room()?;
-        memtable.put((page_key(page.first), value.clone()));
+        memtable.put((page_key(page.first), value[..].into()));
         derived.marks.into_iter().for_each(|mark| memtable.put(mark));
         // The memtable stays locked from the look to the change: no newer status comes in between.
         for (order, status) in derived.statuses {
             let (key, put) = status_put(order, &status);
             let known = match memtable.get(&key) {
                 Some(value) => Some(value),
-                None => self.engine.get(&key)?.map(|value| Bytes::copy_from_slice(&value)),
+                None => self.engine.get(&key)?,
             };
             let known = known.map(|value| StatusV1::read(&key, &value)).transpose()?;
             if known.is_none_or(|known| known.at < status.at) {

@@ -50,7 +50,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) {
+    pub(crate) fn put(&mut self, key: &[u8], value: Slice) {
         self.bytes += key.len() + value.len();
         self.inner.insert(key, value);
     }
@@ -167,7 +167,7 @@ mod tests {
         for round in 0_u8..3 {
             let engine = Engine::open(&path, Arc::new(DataSync)).unwrap();
             let mut batch = Batch::default();
-            batch.put(&[round], b"value");
+            batch.put(&[round], b"value".into());
             engine.apply(batch).unwrap();
             engine.sync().unwrap();
             assert_eq!(engine.range(&[0], &[9]).count(), usize::from(round) + 1);

@@ -15,14 +15,19 @@ pub(crate) const FRAME_BYTES: usize = 5;
 /// The value to store under `key` for `parts`, one after the other.
 pub(crate) fn seal(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     let mut value = Vec::with_capacity(FRAME_BYTES + parts.iter().map(|part| part.len()).sum::<usize>());
-    value.push(FRAME_VERSION);
-    value.extend_from_slice(&[0; 4]);
+    value.extend_from_slice(&[0; FRAME_BYTES]);
     for part in parts {
         value.extend_from_slice(part);
     }
-    let sum = checksum(key, &value[FRAME_BYTES..]);
-    value[1..FRAME_BYTES].copy_from_slice(&sum.to_le_bytes());
+    close(key, &mut value);
     value
+}
+
+/// Fills in the frame of a value whose first [`FRAME_BYTES`] were left for it.
+pub(crate) fn close(key: &[u8], value: &mut [u8]) {
+    let (frame, body) = value.split_at_mut(FRAME_BYTES);
+    frame[0] = FRAME_VERSION;
+    frame[1..].copy_from_slice(&checksum(key, body).to_le_bytes());
 }
 
 /// The body of a value found under `key`.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use holdfast_inventory::LogIndex;
 
 use crate::Missing;
+use crate::engine::Slice;
 use crate::pages::Put;
 
-type Table = BTreeMap<Vec<u8>, Bytes>;
+type Table = BTreeMap<Vec<u8>, Slice>;
 
 /// Unwritten keys, and how far the log goes.
 #[derive(Default)]
@@ -90,7 +90,7 @@ impl Memtable {
         self.written = through;
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Bytes> {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Slice> {
         self.active.get(key).or_else(|| self.writing.as_ref()?.get(key)).cloned()
     }
 

@@ -9,11 +9,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
 use holdfast_inventory::{Event, EventKind, LogIndex, OrderRef, Stamp, StatusAt};
 
 use crate::dir_lock::DirLock;
-use crate::engine::Engine;
+use crate::engine::{Engine, Slice};
 use crate::limits::{ORDER_GATHER_BYTES, ORDER_UNWRITTEN_BYTES, POISON_LOOK_MS};
 use crate::memtable::Memtable;
 use crate::order_keys::{after, page_key, status_key};
@@ -248,11 +247,11 @@ impl OrderCore {
 
     // Each look-up asks the memtable first: what the writer moves meanwhile is in the database before it leaves memory.
 
-    pub(crate) fn get(&self, key: &[u8]) -> io::Result<Option<Bytes>> {
+    pub(crate) fn get(&self, key: &[u8]) -> io::Result<Option<Slice>> {
         if let Some(value) = self.memtable().get(key) {
             return Ok(Some(value));
         }
-        Ok(self.engine.get(key)?.map(|value| Bytes::copy_from_slice(&value)))
+        self.engine.get(key)
     }
 
     /// The last key in `from..to`, with its value.
@@ -263,8 +262,8 @@ impl OrderCore {
         let new = self.memtable().last_in(from, to);
         let old = self.engine.range(from, to).next_back().transpose()?;
         Ok(match (new, old) {
-            (Some(new), Some(old)) if new.0[..] < old.0[..] => Some(copied(&old)),
-            (None, old) => old.as_ref().map(copied),
+            (Some(new), Some(old)) if new.0[..] < old.0[..] => Some(owned(old)),
+            (None, old) => old.map(owned),
             (new, _) => new,
         })
     }
@@ -277,8 +276,8 @@ impl OrderCore {
         let new = self.memtable().first_in(from, to);
         let old = self.engine.range(from, to).next().transpose()?;
         Ok(match (new, old) {
-            (Some(new), Some(old)) if new.0[..] > old.0[..] => Some(copied(&old)),
-            (None, old) => old.as_ref().map(copied),
+            (Some(new), Some(old)) if new.0[..] > old.0[..] => Some(owned(old)),
+            (None, old) => old.map(owned),
             (new, _) => new,
         })
     }
@@ -345,8 +344,8 @@ impl Drop for Handle {
     }
 }
 
-fn copied((key, value): &(crate::engine::Slice, crate::engine::Slice)) -> Put {
-    (key.to_vec(), Bytes::copy_from_slice(value))
+fn owned((key, value): (Slice, Slice)) -> Put {
+    (key.to_vec(), value)
 }
 
 fn open_database(dir: &Path, syncer: &Arc<dyn Syncer>) -> io::Result<(Engine, Memtable)> {
@@ -380,7 +379,7 @@ mod tests {
         open(root.path()).append(LogIndex(1), Stamp(1), &[]).unwrap();
         let engine = Engine::open(&root.path().join("orders"), Arc::new(DataSync)).unwrap();
         let mut batch = Batch::default();
-        batch.put(THROUGH_KEY, b"nonsense");
+        batch.put(THROUGH_KEY, b"nonsense".into());
         engine.apply(batch).unwrap();
         engine.sync().unwrap();
         drop(engine);

@@ -108,16 +108,16 @@ fn gather(core: &OrderCore) -> Option<(Gathered, bool)> {
 fn write(engine: &Engine, gathered: &Gathered) -> io::Result<()> {
     let mut batch = Batch::default();
     for (key, value) in gathered.table.iter() {
-        batch.put(key, value);
+        batch.put(key, value.clone());
         if batch.bytes() >= ORDER_BATCH_BYTES {
             engine.apply(std::mem::take(&mut batch))?;
         }
     }
     if let Some(through) = gathered.through {
-        batch.put(THROUGH_KEY, &seal(THROUGH_KEY, &[&codec::encode(&through)]));
+        batch.put(THROUGH_KEY, seal(THROUGH_KEY, &[&codec::encode(&through)]).into());
     }
     if let Some(missing) = &gathered.missing {
-        batch.put(MISSING_KEY, &seal(MISSING_KEY, &[&codec::encode(missing)]));
+        batch.put(MISSING_KEY, seal(MISSING_KEY, &[&codec::encode(missing)]).into());
     }
     engine.apply(batch)
 }

@@ -5,13 +5,16 @@
 
 use std::io;
 
-use bytes::Bytes;
 use holdfast_inventory::{Event, EventKind, LogIndex, OrderRef, SkuId, Stamp, StatusAt, codec};
 use serde::{Deserialize, Serialize};
 
-use crate::frame::{damaged, seal, unseal};
-use crate::limits::PAGE_BYTES;
+use crate::engine::Slice;
+use crate::frame::{FRAME_BYTES, close, damaged, seal, unseal};
+use crate::limits::{MAX_VALUE_BYTES, PAGE_BYTES};
 use crate::order_keys::{buyer_key, page_key, place_of, sku_key, status_key};
+
+/// Bytes of a page's stamp.
+const STAMP_BYTES: usize = 8;
 
 /// Where an event stands in history: its entry, and its position within it.
 pub type Place = (LogIndex, u16);
@@ -26,7 +29,7 @@ pub(crate) struct Page {
 impl Page {
     pub(crate) fn read(key: &[u8], value: &[u8]) -> io::Result<Self> {
         let first = place_of(key)?;
-        let (stamp, mut rest) = unseal(key, value)?.split_first_chunk::<8>().ok_or_else(|| damaged("a page is too short"))?;
+        let (stamp, mut rest) = unseal(key, value)?.split_first_chunk::<STAMP_BYTES>().ok_or_else(|| damaged("a page is too short"))?;
         let mut events = Vec::new();
         while let Some((length, after)) = rest.split_first_chunk::<4>() {
             let length = u32::from_le_bytes(*length) as usize;
@@ -43,7 +46,7 @@ impl Page {
 }
 
 /// A key and its value, to be written.
-pub(crate) type Put = (Vec<u8>, Bytes);
+pub(crate) type Put = (Vec<u8>, Slice);
 
 /// The latest status of an order, with the event that set it: an older event never overwrites a newer one's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,14 +74,13 @@ pub(crate) fn puts_of(index: LogIndex, stamp: Stamp, events: &[Event]) -> Vec<Pu
     let mut puts = Vec::new();
     let mut page = Draft::new(index, stamp);
     for (at, event) in events.iter().enumerate() {
-        let bytes = codec::encode(event);
-        if !page.has_room_for(&bytes) {
-            page.finish(&events[..at], &mut puts);
-            page = Draft { begin: at, ..Draft::new(index, stamp) };
+        let before = page.value.len();
+        page.push(event);
+        if page.value.len() > FRAME_BYTES + PAGE_BYTES && page.begin < at {
+            page.finish(before, &events[..at], &mut puts);
         }
-        page.push(&bytes);
     }
-    page.finish(events, &mut puts);
+    page.finish(page.value.len(), events, &mut puts);
     puts
 }
 
@@ -87,42 +89,41 @@ struct Draft {
     index: LogIndex,
     stamp: Stamp,
     begin: usize,
-    body: Vec<u8>,
+    /// Room for a frame, the stamp, the events.
+    value: Vec<u8>,
 }
 
 impl Draft {
     fn new(index: LogIndex, stamp: Stamp) -> Self {
-        let mut body = Vec::with_capacity(PAGE_BYTES);
-        body.extend_from_slice(&stamp.0.to_le_bytes());
-        Self { index, stamp, begin: 0, body }
+        let mut value = Vec::with_capacity(MAX_VALUE_BYTES);
+        value.extend_from_slice(&[0; FRAME_BYTES]);
+        value.extend_from_slice(&stamp.0.to_le_bytes());
+        Self { index, stamp, begin: 0, value }
     }
 
-    fn has_room_for(&self, event: &[u8]) -> bool {
-        self.body.len() == 8 || self.body.len() + 4 + event.len() <= PAGE_BYTES
-    }
-
-    fn push(&mut self, event: &[u8]) {
+    fn push(&mut self, event: &Event) {
+        let at = self.value.len();
+        self.value.extend_from_slice(&[0; 4]);
+        codec::encode_onto(event, &mut self.value);
         // An event is far below 4 GiB: its texts are bounded at the edge of the cluster.
-        self.body.extend_from_slice(&u32::try_from(event.len()).unwrap_or(u32::MAX).to_le_bytes());
-        self.body.extend_from_slice(event);
+        let length = u32::try_from(self.value.len() - at - 4).unwrap_or(u32::MAX);
+        self.value[at..at + 4].copy_from_slice(&length.to_le_bytes());
     }
 
-    /// Adds the page of the events from `begin` to the end of `events`, if there are any.
-    fn finish(self, events: &[Event], puts: &mut Vec<Put>) {
-        let events = &events[self.begin..];
-        let Some(first) = events.first() else { return };
+    /// Adds the page of the first `bytes`, which hold the events from `begin` to the end of `events`, if there are any. What is
+    /// behind them begins the next page.
+    fn finish(&mut self, bytes: usize, events: &[Event], puts: &mut Vec<Put>) {
+        let Some(first) = events.get(self.begin) else { return };
         let place = (self.index, first.position);
-        let derived = derive(place, self.stamp, events);
-        puts.push(sealed(place, &self.body));
+        let derived = derive(place, self.stamp, &events[self.begin..]);
+        let key = page_key(place);
+        close(&key, &mut self.value[..bytes]);
+        puts.push((key, self.value[..bytes].into()));
         puts.extend(derived.marks);
         puts.extend(derived.statuses.iter().map(|(order, status)| status_put(*order, status)));
+        self.begin = events.len();
+        self.value.drain(FRAME_BYTES + STAMP_BYTES..bytes);
     }
-}
-
-fn sealed(place: Place, body: &[u8]) -> Put {
-    let key = page_key(place);
-    let value = seal(&key, &[body]).into();
-    (key, value)
 }
 
 /// The marks and statuses of the events in a page that begins at `first`.
@@ -137,14 +138,14 @@ pub(crate) fn derive(first: Place, stamp: Stamp, events: &[Event]) -> Derived {
                 derived.statuses.push((*order, StatusV1 { at: (first.0, event.position), status }));
             }
             EventKind::BuyerForgotten { buyer, latest } => {
-                derived.marks.push((buyer_key(*buyer, (latest.index, latest.position)), Bytes::new()));
+                derived.marks.push((buyer_key(*buyer, (latest.index, latest.position)), Slice::default()));
             }
             EventKind::Adjusted { .. } | EventKind::SoldOut { .. } | EventKind::BackInStock { .. } => {}
         }
     }
     skus.sort_unstable();
     skus.dedup();
-    derived.marks.extend(skus.into_iter().map(|sku| (sku_key(sku, first), Bytes::new())));
+    derived.marks.extend(skus.into_iter().map(|sku| (sku_key(sku, first), Slice::default())));
     derived
 }
 
@@ -153,4 +154,35 @@ pub(crate) fn status_put(order: OrderRef, status: &StatusV1) -> Put {
     let key = status_key(order);
     let value = seal(&key, &[&codec::encode(status)]).into();
     (key, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event((position, bytes): (u16, usize)) -> Event {
+        let kind = EventKind::Adjusted { sku: SkuId(1), delta: 1, stock: 2, reason: "x".repeat(bytes).into(), reference: None };
+        Event { position, kind }
+    }
+
+    proptest! {
+        #[test]
+        fn pages_hold_all_events_in_order_and_as_many_as_fit(texts in prop::collection::vec(prop_oneof![0..90_usize, 0..5_000_usize], 0..200)) {
+            let events: Vec<Event> = (0..).zip(texts).map(event).collect();
+            let pages = puts_of(LogIndex(9), Stamp(7), &events);
+            let mut read = Vec::new();
+            let mut room = 0;
+            for (key, value) in &pages {
+                let page = Page::read(key, value).unwrap();
+                prop_assert_eq!((page.first, page.stamp), ((LogIndex(9), page.events[0].position), Stamp(7)));
+                prop_assert!(room < 4 + codec::encode(&page.events[0]).len(), "it had room on the page before");
+                prop_assert!(value.len() <= FRAME_BYTES + PAGE_BYTES || page.events.len() == 1, "{} bytes", value.len());
+                room = (FRAME_BYTES + PAGE_BYTES).saturating_sub(value.len());
+                read.extend(page.events);
+            }
+            prop_assert_eq!(read, events);
+        }
+    }
 }

@@ -6,6 +6,12 @@ use super::entry::EntryContext;
 use super::hashing::{Domain, Keyed};
 use crate::{BatchResult, CommandOutcome, EventKind, SkuId, codec};
 
+/// Bytes that a batch's outcomes usually take, beside each of them.
+const BATCH_BYTES: usize = 32;
+
+/// Bytes that an outcome usually takes at most.
+const OUTCOME_BYTES: usize = 24;
+
 impl Inventory {
     pub(super) fn chain_digest(&mut self, cx: &EntryContext, outcome: &CommandOutcome, touched: &[SkuId]) {
         let mut hash = Keyed::new(self.secret(), Domain::Entry);
@@ -52,7 +58,11 @@ fn tell_outcome(hash: &mut Keyed, outcome: &CommandOutcome) {
         CommandOutcome::Batch(batch) => {
             hash.u64(4).u64(batch.session.0).u64(batch.seq.0);
             match &batch.result {
-                BatchResult::Judged(outcomes) => hash.u64(0).bytes(&codec::encode(outcomes)),
+                BatchResult::Judged(outcomes) => {
+                    let mut bytes = Vec::with_capacity(BATCH_BYTES + OUTCOME_BYTES * outcomes.outcomes.len());
+                    codec::encode_onto(outcomes, &mut bytes);
+                    hash.u64(0).bytes(&bytes)
+                }
                 BatchResult::Repeated(_) => hash.u64(1),
                 BatchResult::Outdated => hash.u64(2),
                 BatchResult::Gap => hash.u64(3),

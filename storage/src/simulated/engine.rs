@@ -49,9 +49,9 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) {
+    pub(crate) fn put(&mut self, key: &[u8], value: Slice) {
         self.bytes += key.len() + value.len();
-        self.puts.push((key.to_vec(), value.to_vec()));
+        self.puts.push((key.to_vec(), value));
     }
 
     pub(crate) fn bytes(&self) -> usize {
