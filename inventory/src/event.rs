@@ -16,12 +16,14 @@ pub struct Event {
 }
 
 /// What happened. The variant order is the format: append only.
+// Nearly every event is an acceptance: an order in a block of its own would cost more than the room that other events leave free.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventKind {
     /// An order was accepted.
     Accepted {
         /// Its content; `order.at` is this entry and position.
-        order: Arc<Order>,
+        order: Order,
         /// Held or confirmed.
         status: Status,
     },

@@ -100,7 +100,7 @@ struct Run {
     clock: u64,
     log: Vec<bytes::Bytes>,
     history: BTreeMap<OrderRef, Status>,
-    contents: BTreeMap<OrderRef, std::sync::Arc<Order>>,
+    contents: BTreeMap<OrderRef, Order>,
 }
 
 impl Run {

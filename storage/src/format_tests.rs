@@ -5,7 +5,6 @@
 use std::fmt::Write as _;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_inventory::{
@@ -61,7 +60,7 @@ fn events() -> Vec<Event> {
     };
     let status = Status::Held { until: Stamp(99), extended: false };
     vec![
-        Event { position: 0, kind: EventKind::Accepted { order: Arc::new(order), status } },
+        Event { position: 0, kind: EventKind::Accepted { order, status } },
         Event { position: 1, kind: EventKind::Changed { order: at, status: Status::Confirmed, content: None } },
         Event { position: 2, kind: EventKind::BuyerForgotten { buyer: BuyerHash(5), latest: at } },
     ]

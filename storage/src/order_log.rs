@@ -313,7 +313,7 @@ impl OrderCore {
         let EventKind::Accepted { order, status: accepted_status } = event.kind else { return Ok(None) };
         let changed = self.status(order.at)?.map(|changed| changed.status);
         let status = changed.unwrap_or(StatusAt { status: accepted_status, since: stamp });
-        Ok(Some(StoredOrder { order: Arc::unwrap_or_clone(order), status, accepted_status }))
+        Ok(Some(StoredOrder { order, status, accepted_status }))
     }
 
     pub(crate) fn status(&self, order: OrderRef) -> io::Result<Option<StatusV1>> {

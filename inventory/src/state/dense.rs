@@ -1,5 +1,5 @@
 //! Records by number, without gaps: the last one takes the place of one that goes. Kept in pages that clones share; a
-//! write copies the page it touches.
+//! write copies the page it touches. The page that is being filled belongs to one alone, so that an addition asks nobody.
 
 use std::sync::Arc;
 
@@ -8,32 +8,33 @@ use super::limits::DENSE_PAGE_RECORDS;
 /// See the top of the file.
 #[derive(Clone)]
 pub(super) struct Dense<T> {
-    /// All but the last are full; none is empty.
+    /// All full.
     pages: Vec<Arc<Vec<T>>>,
-    len: usize,
+    /// Not full.
+    last: Vec<T>,
 }
 
 impl<T: Clone> Dense<T> {
     pub(super) fn new() -> Self {
-        Self { pages: Vec::new(), len: 0 }
+        Self { pages: Vec::new(), last: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.pages.len() * DENSE_PAGE_RECORDS + self.last.len()
     }
 
     /// # Panics
     /// If there is no such number.
     pub(super) fn get(&self, number: u32) -> &T {
         let (page, place) = place(number);
-        &self.pages[page][place]
+        &self.pages.get(page).map_or(&self.last, |page| &**page)[place]
     }
 
     /// # Panics
     /// If there is no such number.
     pub(super) fn get_mut(&mut self, number: u32) -> &mut T {
         let (page, place) = place(number);
-        &mut Arc::make_mut(&mut self.pages[page])[place]
+        &mut self.pages.get_mut(page).map_or(&mut self.last, Arc::make_mut)[place]
     }
 
     /// Number of the record that is pushed next.
@@ -42,21 +43,19 @@ impl<T: Clone> Dense<T> {
     /// At 2^32 - 1 records, which are more than any memory holds.
     #[allow(clippy::expect_used)]
     pub(super) fn next_number(&self) -> u32 {
-        u32::try_from(self.len).ok().filter(|&number| number < u32::MAX).expect("fewer than 2^32 - 1 records")
+        u32::try_from(self.len()).ok().filter(|&number| number < u32::MAX).expect("fewer than 2^32 - 1 records")
     }
 
     /// Appends a record and gives its number, see [`Dense::next_number`].
     pub(super) fn push(&mut self, record: T) -> u32 {
         let number = self.next_number();
-        match self.pages.last_mut() {
-            Some(page) if page.len() < DENSE_PAGE_RECORDS => Arc::make_mut(page).push(record),
-            _ => {
-                let mut page = Vec::with_capacity(DENSE_PAGE_RECORDS);
-                page.push(record);
-                self.pages.push(Arc::new(page));
-            }
+        if self.last.capacity() == 0 {
+            self.last.reserve_exact(DENSE_PAGE_RECORDS);
         }
-        self.len += 1;
+        self.last.push(record);
+        if self.last.len() == DENSE_PAGE_RECORDS {
+            self.pages.push(Arc::new(std::mem::take(&mut self.last)));
+        }
         number
     }
 
@@ -66,13 +65,11 @@ impl<T: Clone> Dense<T> {
     /// If there is no such number.
     #[allow(clippy::expect_used)]
     pub(super) fn swap_remove(&mut self, number: u32) -> T {
-        let page = self.pages.last_mut().map(Arc::make_mut).expect("some records");
-        let last = page.pop().expect("no page is empty");
-        if page.is_empty() {
-            self.pages.pop();
+        if self.last.is_empty() {
+            self.last = self.pages.pop().map(Arc::unwrap_or_clone).expect("some records");
         }
-        self.len -= 1;
-        if number as usize == self.len { last } else { std::mem::replace(self.get_mut(number), last) }
+        let last = self.last.pop().expect("no page is empty");
+        if number as usize == self.len() { last } else { std::mem::replace(self.get_mut(number), last) }
     }
 }
 

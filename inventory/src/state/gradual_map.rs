@@ -79,10 +79,15 @@ impl<K: HashedKey, V: Clone + Told> GradualMap<K, V> {
             let (_, before) = std::mem::replace(self.records.get_mut(number), (key, value));
             self.sum = self.sum.wrapping_sub(self.hash(key, &before));
         } else {
-            let number = self.records.push((key, value));
-            self.place(Tagged { tag: key.tag(), number });
-            self.grow();
+            self.place_new(key, value);
         }
+    }
+
+    /// Adds a record under a key that has none.
+    pub(super) fn add(&mut self, key: K, value: V) {
+        debug_assert!(self.find(key).is_none(), "the key has a record");
+        self.sum = self.sum.wrapping_add(self.hash(key, &value));
+        self.place_new(key, value);
     }
 
     /// Changes a record in its place; false if there is none.
@@ -146,6 +151,12 @@ impl<K: HashedKey, V: Clone + Told> GradualMap<K, V> {
 
     fn find(&self, key: K) -> Option<u32> {
         self.shards[self.shard_of(key.tag())].find(key.tag(), |number| self.records.get(number).0 == key)
+    }
+
+    fn place_new(&mut self, key: K, value: V) {
+        let number = self.records.push((key, value));
+        self.place(Tagged { tag: key.tag(), number });
+        self.grow();
     }
 
     fn place(&mut self, entry: Tagged) {

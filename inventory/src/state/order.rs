@@ -129,7 +129,7 @@ impl Inventory {
 
     fn carry_out_order(&mut self, cx: &mut EntryContext, proposer: Proposer, ask: &OrderRequest<'_>, plan: &Plan) -> Outcome {
         let index = if planted::is(Planted::IdOfTheEntryBefore) { self.last_index } else { cx.index };
-        let order = Arc::new(Order {
+        let order = Order {
             at: OrderRef { index, position: cx.next_position() },
             buyer: Box::from(&*ask.buyer),
             lines: ask.lines.clone(),
@@ -137,7 +137,7 @@ impl Inventory {
             node: proposer.node,
             key: plan.key,
             previous: plan.previous,
-        });
+        };
         let taken = if plan.hold.is_some() { Taken::Held } else { Taken::Confirmed };
         self.take_units(cx, proposer.session, &order.lines, taken);
         let status = self.remember(cx, &order, plan);
@@ -161,13 +161,13 @@ impl Inventory {
     }
 
     /// Writes the records of a new order.
-    fn remember(&mut self, cx: &EntryContext, order: &Arc<Order>, plan: &Plan) -> Status {
+    fn remember(&mut self, cx: &EntryContext, order: &Order, plan: &Plan) -> Status {
         let at = packed(order.at);
         let phase = if plan.hold.is_some() { Phase::Held } else { Phase::Confirmed };
         let content = hashing::order_fingerprint(self.secret(), order);
         let mut record = OrderRecord { since: cx.clock, content, key_until_minute: u32::MAX, phase, keyed: true };
         let status = if let Some(ttl) = plan.hold {
-            let held = HeldOrder { order: Arc::clone(order), until: cx.clock + ttl, extended: false };
+            let held = HeldOrder { order: Arc::new(order.clone()), until: cx.clock + ttl, extended: false };
             let status = held.status();
             self.hold_deadlines.push(held.until, at);
             self.held.push(at, held);
@@ -178,9 +178,9 @@ impl Inventory {
             Status::Confirmed
         };
         self.orders.push(at, record);
-        self.keys.insert(plan.key, KeyEntry { order: at, fingerprint: plan.fingerprint, buyer: plan.buyer });
+        self.keys.add(plan.key, KeyEntry { order: at, fingerprint: plan.fingerprint, buyer: plan.buyer });
         if plan.previous.is_none() {
-            self.buyers.insert(plan.buyer, Buyer::bought_first(at, &order.lines));
+            self.buyers.add(plan.buyer, Buyer::bought_first(at, &order.lines));
         } else {
             self.buyers.update(plan.buyer, |buyer| buyer.note(at, &order.lines));
         }

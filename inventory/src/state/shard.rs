@@ -42,7 +42,7 @@ pub(super) struct Shard {
 
 impl Default for Shard {
     fn default() -> Self {
-        Self::of_rising(std::iter::empty())
+        Self::of_rising(&[])
     }
 }
 
@@ -50,14 +50,14 @@ impl FromIterator<Tagged> for Shard {
     fn from_iter<I: IntoIterator<Item = Tagged>>(entries: I) -> Self {
         let mut slots: Vec<u64> = entries.into_iter().map(Tagged::slot).collect();
         slots.sort_unstable();
-        Self::of_rising(slots.iter().copied())
+        Self::of_rising(&slots)
     }
 }
 
 impl Shard {
     /// All entries, rising.
     pub(super) fn iter(&self) -> impl Iterator<Item = Tagged> {
-        self.taken().map(Tagged::read)
+        self.slots.iter().filter(|&&slot| slot != FREE).map(|&slot| Tagged::read(slot))
     }
 
     /// The number under `tag` that is the wanted one.
@@ -76,16 +76,16 @@ impl Shard {
     /// Adds an entry, which must not be there.
     pub(super) fn insert(&mut self, entry: Tagged) {
         if self.is_crowded() {
-            *self = Self::of_rising(self.taken());
+            *self = Self::of_rising(&self.taken());
         }
         let at = self.place(entry);
-        let run = self.slots[at..].iter().take_while(|&&slot| slot != FREE).count();
         let slots = Arc::make_mut(&mut self.slots);
-        slots[at..=at + run].rotate_right(1);
+        let run = slots[at..].iter().take_while(|&&slot| slot != FREE).count();
+        slots.copy_within(at..at + run, at + 1);
         slots[at] = entry.slot();
         self.len += 1;
         if at + run + 1 == slots.len() {
-            *self = Self::of_rising(self.taken());
+            *self = Self::of_rising(&self.taken());
         }
     }
 
@@ -100,34 +100,37 @@ impl Shard {
         slots[at..=at + run].rotate_left(1);
         self.len -= 1;
         if self.is_deserted() {
-            *self = Self::of_rising(self.taken());
+            *self = Self::of_rising(&self.taken());
         }
     }
 
     /// Two tables: of the entries whose tag stays, and of the others.
     pub(super) fn split(&self, stays: impl Fn(u32) -> bool) -> (Self, Self) {
-        let stays = |slot: &u64| stays(Tagged::read(*slot).tag);
-        (Self::of_rising(self.taken().filter(stays)), Self::of_rising(self.taken().filter(|slot| !stays(slot))))
+        let (stay, go): (Vec<u64>, Vec<u64>) = self.taken().into_iter().partition(|&slot| stays(Tagged::read(slot).tag));
+        (Self::of_rising(&stay), Self::of_rising(&go))
     }
 
-    fn taken(&self) -> impl Iterator<Item = u64> + Clone {
-        self.slots.iter().copied().filter(|&slot| slot != FREE)
+    fn taken(&self) -> Vec<u64> {
+        let mut taken = Vec::with_capacity(self.len);
+        taken.extend(self.slots.iter().copied().filter(|&slot| slot != FREE));
+        taken
     }
 
     /// A table of taken slots, with room for some more.
-    fn of_rising(taken: impl Iterator<Item = u64> + Clone) -> Self {
-        let len = taken.clone().count();
+    fn of_rising(taken: &[u64]) -> Self {
+        let len = taken.len();
         let homes = len + len / 3 + 1;
-        let places = taken.scan(0, |next, slot| {
-            let at = home_among(Tagged::read(slot).tag, homes).max(*next);
-            *next = at + 1;
-            Some((at, slot))
-        });
-        let end = places.clone().last().map_or(0, |(last, _)| last + 1);
-        let mut slots: Arc<[u64]> = (0..end.max(homes) + SPILL_SLOTS).map(|_| FREE).collect();
-        let free = Arc::make_mut(&mut slots);
-        places.for_each(|(at, slot)| free[at] = slot);
-        Self { slots, homes, len }
+        let mut slots = vec![FREE; homes + SPILL_SLOTS];
+        let mut next = 0;
+        for &slot in taken {
+            let at = home_among(Tagged::read(slot).tag, homes).max(next);
+            next = at + 1;
+            if next + SPILL_SLOTS > slots.len() {
+                slots.resize(next + SPILL_SLOTS, FREE);
+            }
+            slots[at] = slot;
+        }
+        Self { slots: slots.into(), homes, len }
     }
 
     /// More than seven of eight homes taken: from there on runs of taken slots grow long.

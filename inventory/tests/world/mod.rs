@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use holdfast_inventory::*;
 
@@ -10,7 +9,7 @@ pub(crate) struct World {
     pub(crate) state: Inventory,
     pub(crate) clock: u64,
     index: u64,
-    pub(crate) contents: BTreeMap<OrderRef, Arc<Order>>,
+    pub(crate) contents: BTreeMap<OrderRef, Order>,
 }
 
 impl World {

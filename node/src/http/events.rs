@@ -236,7 +236,8 @@ fn tell<P: Port>(app: &App<P>, buyer: Option<&str>, index: LogIndex, stamp: Stam
     let change = match event.kind {
         // Held longer: an order is told as held once.
         EventKind::Changed { status: Status::Held { .. }, .. } | EventKind::BuyerForgotten { .. } => None,
-        EventKind::Accepted { order, status } | EventKind::Changed { status, content: Some(order), .. } => of_order(&order, status),
+        EventKind::Accepted { order, status } => of_order(&order, status),
+        EventKind::Changed { status, content: Some(order), .. } => of_order(&order, status),
         EventKind::Changed { order, status, content: None } => match app.port.orders().order(order)? {
             Some(stored) => of_order(&stored.order, status),
             None => return Ok(Told::ContentMissing(order)),

@@ -1,7 +1,5 @@
 //! A history of orders for tests of the order log.
 
-use std::sync::Arc;
-
 use holdfast_inventory::{BuyerHash, Event, EventKind, KeyHash, Line, LogIndex, NodeId, Order, OrderRef, SkuId, Stamp, Status};
 
 pub fn at(index: u64, position: u16) -> OrderRef {
@@ -20,7 +18,7 @@ pub fn order(at: OrderRef, buyer: &str, skus: &[u32], previous: Option<OrderRef>
 
 pub fn accepted(order: Order) -> Event {
     let status = Status::Held { until: Stamp(9_999), extended: false };
-    Event { position: order.at.position, kind: EventKind::Accepted { order: Arc::new(order), status } }
+    Event { position: order.at.position, kind: EventKind::Accepted { order, status } }
 }
 
 pub fn changed(position: u16, order: OrderRef, status: Status) -> Event {

@@ -5,8 +5,6 @@
 //! that stay, keys that outlast the history, and cluster time that passes as time does. The verdict and the account of the
 //! simulator judge every run, at every step.
 
-use std::sync::Arc;
-
 use holdfast_client::api::{OrderStatus, ProblemType};
 use holdfast_client::oracle::{
     Asked, Call, Change, Entry, Heard, History, Judgement, Ledger, LedgerOrder, Line, Name, Names, Step, Terms, judge,
@@ -180,7 +178,7 @@ fn ledger_of(feed: &[(LogIndex, Stamp, Vec<Event>)], names: &mut Names) -> Ledge
     ledger
 }
 
-fn accepted(order: &Arc<Order>, index: LogIndex, stamp: Stamp, status: Status, names: &mut Names) -> LedgerOrder {
+fn accepted(order: &Order, index: LogIndex, stamp: Stamp, status: Status, names: &mut Names) -> LedgerOrder {
     LedgerOrder {
         id: order_name(order.at, names),
         index: index.0,
