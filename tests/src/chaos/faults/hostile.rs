@@ -25,7 +25,7 @@ const IDLE: usize = 10_000;
 const ENOUGH: usize = 9_000;
 
 /// Until they are there.
-const CONNECTED_WITHIN: Duration = Duration::from_secs(15);
+const CONNECTED_WITHIN: Duration = Duration::from_secs(30);
 
 const DAWDLERS: usize = 50;
 const DAWDLE_EVERY: Duration = Duration::from_millis(200);
