@@ -1,8 +1,10 @@
 //! The cluster clock's arithmetic: pure, so that a test can turn every wall clock by hand.
 //!
-//! The clock runs on the monotonic time since an anchor and is steered towards the median wall clock of a majority. It
-//! never goes back and never stops: ahead of the median it runs at half speed, behind it at double speed. Only a gap
-//! over [`STEP_ABOVE`] found at the start of a term, agreed by a majority that includes the leader, is taken in one step.
+//! The clock runs on the monotonic time since an anchor and is steered by the wall clocks of the members. It never goes back and never
+//! stops: behind what a majority of all members have reached it runs at double speed, ahead of what a majority have not passed at half
+//! speed. Only a gap over [`STEP_ABOVE`] found at the start of a term, agreed by a majority that includes the leader, is taken in one step.
+//!
+//! A majority of the *members*, not of the clocks that were measured: with two of five down, two wrong clocks are the median of three.
 
 use holdfast_inventory::{Millis, Moment, Stamp};
 
@@ -103,22 +105,30 @@ impl Steering {
         }
         walls.sort_unstable();
         let median = walls[(walls.len() - 1) / 2];
+        // A majority of the members show at least the one, and at most the other. With all measured both are the median.
+        let (reached, not_passed) = (walls[walls.len() - 1 - members / 2], walls[members / 2]);
         let own_gap = gap(own, median);
         if own_gap.unsigned_abs() > OWN_CLOCK_BOUND.0 {
             self.pace = Pace::Even;
             return Steered::OwnClockOff(own_gap);
         }
-        if std::mem::take(&mut self.may_step) && gap(median, shown) > STEP_ABOVE.0.cast_signed() {
-            let step = median - shown;
-            self.re_anchor(median, now);
+        let (behind, ahead) = (gap(reached, shown), gap(shown, not_passed));
+        let step_above = STEP_ABOVE.0.cast_signed();
+        if self.may_step && behind > step_above {
+            self.may_step = false;
+            let step = reached - shown;
+            self.re_anchor(reached, now);
             self.pace = Pace::Even;
             return Steered::Stepped(step);
         }
-        let off = gap(median, shown);
-        (self.pace, self.paced_for) = match off {
-            ahead if ahead < -TOLERANCE.0.cast_signed() => (Pace::Half, Millis(ahead.unsigned_abs().saturating_mul(2))),
-            behind if behind > TOLERANCE.0.cast_signed() => (Pace::Double, Millis(behind.unsigned_abs())),
-            _ => (Pace::Even, Millis(0)),
+        // Undecided while those that were not measured might still make a majority for a step.
+        self.may_step &= gap(not_passed, shown) > step_above;
+        (self.pace, self.paced_for) = if behind > TOLERANCE.0.cast_signed() {
+            (Pace::Double, Millis(behind.unsigned_abs()))
+        } else if ahead > TOLERANCE.0.cast_signed() {
+            (Pace::Half, Millis(ahead.unsigned_abs().saturating_mul(2)))
+        } else {
+            (Pace::Even, Millis(0))
         };
         Steered::Paced(self.pace)
     }
@@ -206,6 +216,23 @@ mod tests {
         clock.lead(at(0));
         let steered = clock.steer(at(0), Stamp(10_000), &[Stamp(10_001), Stamp(3_610_000)], 3);
         assert_eq!(steered, Steered::Paced(Pace::Even));
+    }
+
+    #[test]
+    fn two_bad_clocks_of_five_move_nothing_though_only_one_other_is_measured() {
+        let mut clock = Steering::new(Stamp(10_000), at(0));
+        clock.lead(at(0));
+        let bad = Stamp(3_610_000);
+        assert_eq!(clock.steer(at(0), bad, &[Stamp(10_000), bad], 5), Steered::Paced(Pace::Even));
+        assert_eq!(clock.at(at(100)), Stamp(10_100));
+        // The others are back, and show that no step is due.
+        assert_eq!(clock.steer(at(100), bad, &[Stamp(10_100), Stamp(10_101), Stamp(10_102), bad], 5), Steered::OwnClockOff(3_599_898));
+        let mut clock = Steering::new(Stamp(10_000), at(0));
+        clock.lead(at(0));
+        let (late, behind) = (Stamp(3_610_000), Stamp(9_000));
+        assert_eq!(clock.steer(at(0), late, &[behind, late], 5), Steered::Paced(Pace::Even));
+        assert_eq!(clock.steer(at(0), late, &[behind, late, late, late], 5), Steered::Stepped(Millis(3_600_000)), "still undecided");
+        assert_eq!(clock.steer(at(0), Stamp(9_000_000), &[Stamp(9_000_000); 4], 5), Steered::Paced(Pace::Double), "once a term");
     }
 
     #[test]
