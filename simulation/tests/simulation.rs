@@ -68,7 +68,7 @@ fn planted_bugs_of_the_core_are_found() {
 }
 
 /// Names the bug to a process of its own.
-const PLANTED: &str = "HOLDFAST_PLANTED";
+const PLANTED: &str = "HOLDFAST_PLANT";
 
 /// Looks in a process of its own, on which the bug is planted: a node that it makes panic may take the simulation with it, and that is a find.
 /// Prints what caught it.
