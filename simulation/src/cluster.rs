@@ -84,7 +84,7 @@ impl Cluster {
         if let Err(reason) = self.serve(node).await {
             self.leave(node, reason);
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn serve(&self, node: u64) -> Result<(), String> {
@@ -115,10 +115,15 @@ impl Cluster {
 
     /// Who leads, by what the nodes themselves say.
     pub(crate) fn leader(&self) -> Option<u64> {
+        self.leader_and_term().map(|(leader, _)| leader)
+    }
+
+    /// The same with its term.
+    pub(crate) fn leader_and_term(&self) -> Option<(u64, u64)> {
         self.members.iter().find_map(|(&node, member)| {
             let running = member.running.borrow();
             let status = running.as_ref()?.status();
-            (status.state == holdfast_raft::RaftRole::Leader).then_some(node)
+            (status.state == holdfast_raft::RaftRole::Leader).then_some((node, status.term))
         })
     }
 

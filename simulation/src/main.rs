@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use holdfast_simulation::{Counts, run};
+use holdfast_simulation::{Counts, Planted, plant, run};
 
 /// Simulates whole nodes, seed by seed.
 #[derive(Parser)]
@@ -18,6 +18,9 @@ struct Options {
     /// Only this seed, with its trace on standard output.
     #[arg(long)]
     seed: Option<u64>,
+    /// Plants this bug of a disk first.
+    #[arg(long)]
+    plant: Option<String>,
 }
 
 fn main() -> Result<()> {
@@ -25,6 +28,12 @@ fn main() -> Result<()> {
     if std::env::var_os("HOLDFAST_LOG").is_some() {
         let filter = tracing_subscriber::EnvFilter::from_env("HOLDFAST_LOG");
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    }
+    if let Some(name) = &options.plant {
+        let Some(bug) = Planted::ALL.into_iter().find(|bug| format!("{bug:?}") == *name) else {
+            bail!("{name} is none of {:?}", Planted::ALL);
+        };
+        plant(Some(bug));
     }
     if let Some(seed) = options.seed {
         let outcome = run(seed, true);

@@ -27,6 +27,9 @@ pub(crate) enum Fault {
     PowerCut,
     /// The same between a write and its sync.
     PowerCutAtSync,
+    /// A vote is put at risk: its power is cut, and cut again for `away` between the first vote that it writes then and the sync,
+    /// while one of the others is gone. Who comes to lead by a vote that was given all the same is killed, for `gone`.
+    VoteAtRisk { away: Duration, gone: Duration },
     /// A sync fails; the node must leave, and is started again.
     FailedSync,
     /// Its syncs take so many milliseconds.
@@ -45,6 +48,14 @@ pub(crate) enum Fault {
     WallClock(i64),
     /// Messages take up to so many milliseconds.
     Delay(u64),
+}
+
+impl Fault {
+    /// Whether it ends the process that it befalls: not twice, and not one that is ending.
+    pub(crate) fn ends_process(self) -> bool {
+        use Fault::{FailedSync, Kill, KillAtSync, PowerCut, PowerCutAtSync, Stop, VoteAtRisk};
+        matches!(self, Kill | KillAtSync | PowerCut | PowerCutAtSync | FailedSync | Stop | VoteAtRisk { .. })
+    }
 }
 
 /// A fault, its time and its target.
@@ -82,7 +93,7 @@ impl Plan {
         let mut faults: Vec<Planned> = (0..count).map(|_| planned(&mut random, nodes, load)).collect();
         faults.sort_by_key(|planned| planned.at);
         let least = random.random_range(100..1_000);
-        Self {
+        let mut plan = Self {
             nodes,
             buyers: random.random_range(3..=8),
             load,
@@ -92,8 +103,27 @@ impl Plan {
             snapshot_every: random.random_range(20..150),
             keep_entries: random.random_range(1..40),
             faults,
+        };
+        if seed % 8 == 5 && nodes == 3 {
+            plan.load = Duration::from_secs(6);
+            plan.faults = votes_at_risk(&mut random, plan.load);
         }
+        plan
     }
+}
+
+/// Instead of all other faults.
+fn votes_at_risk(random: &mut SmallRng, load: Duration) -> Vec<Planned> {
+    let mut at = Duration::from_millis(random.random_range(0..500));
+    let mut faults = Vec::new();
+    while at < load.mul_f64(0.6) {
+        let lasts = Duration::from_millis(random.random_range(50..500));
+        let away = Duration::from_millis(random.random_range(20..80));
+        let gone = Duration::from_millis(random.random_range(1_500..2_500));
+        faults.push(Planned { at, lasts, fault: Fault::VoteAtRisk { away, gone }, whom: Whom::Leader });
+        at += lasts + away + gone + Duration::from_millis(random.random_range(1_500..2_500));
+    }
+    faults
 }
 
 fn planned(random: &mut SmallRng, nodes: u64, load: Duration) -> Planned {

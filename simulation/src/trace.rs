@@ -61,6 +61,7 @@ pub(crate) fn end() -> (u64, u64, String) {
 }
 
 /// The first line at which two traces differ, with its number.
+#[must_use]
 pub fn difference(one: &str, two: &str) -> Option<String> {
     if one == two {
         return None;

@@ -1,4 +1,6 @@
-//! One run: steps the simulation, makes the faults of its plan and undoes them, and looks at every node after each step.
+//! One run: steps the simulation, follows its plan of faults, and looks at every node after each step.
+
+mod faults;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,16 +11,18 @@ use holdfast_inventory::LogIndex;
 use holdfast_storage::simulated::Broken;
 use turmoil::Sim;
 
+use self::faults::{AtRisk, Undo};
 use crate::cluster::{Cluster, STOPPED, host};
 use crate::limits::{EPOCH, HEAL_AFTER, LONGEST, TCP_SEGMENTS, TICK};
 use crate::outcome::{Counts, Outcome};
-use crate::plan::{Fault, Plan, Planned, Whom};
+use crate::plan::{Plan, Planned};
 use crate::recorder::Recorder;
 use crate::shopkeeper::{Progress, Shopkeeper};
 use crate::{network, trace, turn};
 
 /// Runs a seed to its end on this thread; with the text of its trace if `keeps_text`.
 /// Simulations of other threads wait meanwhile.
+#[must_use]
 pub fn run(seed: u64, keeps_text: bool) -> Outcome {
     let _turn = turn::take();
     trace::begin(keeps_text);
@@ -52,16 +56,6 @@ enum End {
     Left,
 }
 
-/// What is to be undone.
-#[derive(Clone, Copy, Debug)]
-enum Undo {
-    Start(u64),
-    HealLinks(u64),
-    FastDisk(u64),
-    WallClock(u64),
-    Latency,
-}
-
 struct World {
     sim: Sim<'static>,
     plan: Plan,
@@ -73,8 +67,10 @@ struct World {
     down: BTreeMap<u64, End>,
     /// Nodes that are to end by themselves, and how long they are away then.
     ending: BTreeMap<u64, Duration>,
+    /// Nodes that lose their next vote.
+    at_risk: BTreeMap<u64, AtRisk>,
     digests: BTreeMap<LogIndex, u128>,
-    leader: Option<u64>,
+    leader: Option<(u64, u64)>,
 }
 
 impl World {
@@ -112,8 +108,9 @@ impl World {
             Ok(())
         });
         let planned = plan.faults.clone();
-        let (undo, down, ending, digests) = (Vec::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { sim, plan, cluster, progress, recorder, planned, undo, down, ending, digests, leader: None }
+        let (undo, down, ending, at_risk) = (Vec::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let digests = BTreeMap::new();
+        Self { sim, plan, cluster, progress, recorder, planned, undo, down, ending, at_risk, digests, leader: None }
     }
 
     /// Runs to the end; what does not hold.
@@ -198,7 +195,10 @@ impl World {
                 (None, None) => continue,
             };
             self.ending.remove(&node);
-            if broke.is_some() {
+            if let Some(risk) = self.at_risk.remove(&node) {
+                counts.fired("power-cut-at-vote");
+                self.lose_vote(risk);
+            } else if broke.is_some() {
                 counts.fired(if end == End::PowerCut { "power-cut-at-sync" } else { "kill-at-sync" });
             }
             self.kill(node, end);
@@ -212,101 +212,9 @@ impl World {
         !self.down.contains_key(&node) && !self.ending.contains_key(&node)
     }
 
-    fn make(&mut self, planned: Planned, counts: &mut Counts) {
-        let nodes: Vec<u64> = match planned.whom {
-            Whom::All => self.cluster.members.keys().copied().collect(),
-            Whom::Node(node) => vec![node],
-            Whom::Leader => vec![self.cluster.leader().unwrap_or(1)],
-        };
-        trace::tell(format_args!("fault {:?} of {nodes:?} for {:?}", planned.fault, planned.lasts));
-        let end = self.sim.elapsed() + planned.lasts;
-        for node in nodes {
-            self.make_at(node, planned.fault, planned.lasts, end, counts);
-        }
-    }
-
-    fn make_at(&mut self, node: u64, fault: Fault, lasts: Duration, end: Duration, counts: &mut Counts) {
-        let cluster = Rc::clone(&self.cluster);
-        let machine = &cluster.members[&node];
-        let own = host(node);
-        let others = || cluster.members.keys().map(|other| host(*other)).filter(|other| *other != own);
-        match fault {
-            Fault::Kill | Fault::PowerCut if self.is_well(node) => {
-                let how = if fault == Fault::Kill { End::Killed } else { End::PowerCut };
-                counts.fired(if fault == Fault::Kill { "kill" } else { "power-cut" });
-                self.kill(node, how);
-                self.undo.push((end, Undo::Start(node)));
-            }
-            Fault::KillAtSync | Fault::PowerCutAtSync if self.is_well(node) => {
-                let how = if fault == Fault::KillAtSync { Broken::Killed } else { Broken::PowerCut };
-                machine.disk.break_at_next_sync(how);
-                self.ending.insert(node, lasts);
-            }
-            Fault::FailedSync if self.is_well(node) => {
-                machine.disk.fail_syncs(1);
-                self.ending.insert(node, lasts);
-            }
-            Fault::Stop if self.is_well(node) => {
-                counts.fired("stop");
-                machine.stop.notify_one();
-                self.ending.insert(node, lasts);
-            }
-            Fault::Kill | Fault::PowerCut | Fault::KillAtSync | Fault::PowerCutAtSync | Fault::FailedSync | Fault::Stop => {}
-            Fault::SlowDisk(ms) => {
-                counts.fired("slow-disk");
-                machine.disk.set_sync_time(Duration::from_millis(ms / 2), Duration::from_millis(ms));
-                self.undo.push((end, Undo::FastDisk(node)));
-            }
-            Fault::CutOff | Fault::Deaf | Fault::Mute => {
-                counts.fired(if fault == Fault::CutOff { "cut-off" } else { "one-way-cut" });
-                for other in others() {
-                    if fault != Fault::Deaf {
-                        network::cut(&own, &other);
-                    }
-                    if fault != Fault::Mute {
-                        network::cut(&other, &own);
-                    }
-                }
-                self.undo.push((end, Undo::HealLinks(node)));
-            }
-            Fault::CutFromBuyers => {
-                counts.fired("cut-from-buyers");
-                network::cut("shop", &own);
-                network::cut(&own, "shop");
-                self.undo.push((end, Undo::HealLinks(node)));
-            }
-            Fault::WallClock(ms) => {
-                counts.fired("wall-clock");
-                machine.wall_offset_ms.set(ms);
-                self.undo.push((end, Undo::WallClock(node)));
-            }
-            Fault::Delay(ms) => {
-                counts.fired("delay");
-                self.sim.set_max_message_latency(Duration::from_millis(ms));
-                self.undo.push((end, Undo::Latency));
-            }
-        }
-    }
-
-    fn undo(&mut self, undo: Undo) {
-        trace::tell(format_args!("undo {undo:?}"));
-        match undo {
-            Undo::Start(node) => self.start(node),
-            Undo::HealLinks(node) => {
-                let own = host(node);
-                network::heal(|(from, to)| *from == own || *to == own);
-            }
-            Undo::FastDisk(node) => {
-                let (least, most) = self.plan.sync_us;
-                self.cluster.members[&node].disk.set_sync_time(Duration::from_micros(least), Duration::from_micros(most));
-            }
-            Undo::WallClock(node) => self.cluster.members[&node].wall_offset_ms.set(0),
-            Undo::Latency => self.sim.set_max_message_latency(Duration::from_millis(self.plan.latency_ms)),
-        }
-    }
-
     /// Undoes everything; what was not made by now is not made any more. Waits for nodes that are ending by themselves.
     fn heal(&mut self) {
+        self.at_risk.clear();
         let members = &self.cluster.members;
         self.ending.retain(|node, _| !members[node].disk.clear_faults());
         for (_, undo) in std::mem::take(&mut self.undo) {
@@ -349,6 +257,10 @@ impl World {
             }
             self.sim.repair(host(node), "shop");
         }
+        if let Some(risk) = self.at_risk.get(&node) {
+            self.cluster.members[&node].disk.break_at_next_vote(Broken::PowerCut);
+            self.ending.insert(node, risk.away);
+        }
         self.sim.bounce(host(node));
     }
 
@@ -372,10 +284,10 @@ impl World {
                 self.progress.violation(format!("I14: {} has digest {:x} at index {index}, not {known:x}", host(node), state.digest));
             }
         }
-        let leader = self.cluster.leader();
+        let leader = self.cluster.leader_and_term();
         if leader != self.leader {
             counts.leaders += u64::from(leader.is_some());
-            trace::tell(format_args!("leader {leader:?}"));
+            trace::tell(format_args!("leader and term {leader:?}"));
             self.leader = leader;
         }
     }

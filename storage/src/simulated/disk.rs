@@ -100,6 +100,8 @@ pub(crate) struct MemoryDisk {
     random: SmallRng,
     /// Breaks at the next sync of a file.
     breaks: Option<Broken>,
+    /// Breaks at the sync of the next vote.
+    breaks_at_vote: Option<Broken>,
     /// It broke by itself.
     broke: Option<Broken>,
     failing_syncs: u32,
@@ -120,6 +122,7 @@ impl MemoryDisk {
             is_used: true,
             random: SmallRng::seed_from_u64(seed),
             breaks: None,
+            breaks_at_vote: None,
             broke: None,
             failing_syncs: 0,
             syncs: 0,
@@ -135,7 +138,7 @@ impl MemoryDisk {
 
     /// Whether there was one that had not shown yet.
     pub(crate) fn clear_faults(&mut self) -> bool {
-        let breaks = self.breaks.take().is_some();
+        let breaks = self.breaks.take().or(self.breaks_at_vote.take()).is_some();
         std::mem::take(&mut self.failing_syncs) > 0 || breaks
     }
 
@@ -162,6 +165,15 @@ impl MemoryDisk {
 
     pub(crate) fn break_at_next_sync(&mut self, how: Broken) {
         self.breaks = Some(how);
+    }
+
+    pub(crate) fn break_at_next_vote(&mut self, how: Broken) {
+        self.breaks_at_vote = Some(how);
+    }
+
+    /// A vote is about to be written.
+    pub(crate) fn expect_vote(&mut self) {
+        self.breaks = self.breaks_at_vote.take().or(self.breaks);
     }
 
     pub(crate) fn fail_syncs(&mut self, count: u32) {

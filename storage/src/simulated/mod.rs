@@ -81,6 +81,11 @@ impl SimulatedDisk {
         files::at(&self.root, |disk| disk.break_at_next_sync(how));
     }
 
+    /// The same when a vote is synced next.
+    pub fn break_at_next_vote(&self, how: Broken) {
+        files::at(&self.root, |disk| disk.break_at_next_vote(how));
+    }
+
     /// Whether it broke by itself since this was asked last.
     pub fn take_broke(&self) -> Option<Broken> {
         files::at(&self.root, MemoryDisk::take_broke).flatten()

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::disk::MemoryDisk;
 use super::files;
 use super::planted::{self, Planted};
 use crate::limits::{LOG_BATCH_BYTES, ORDER_GATHER_MS};
@@ -80,9 +81,12 @@ async fn write_log(core: &LogCore, resume: Resume) -> io::Result<()> {
     loop {
         match core.queue.drain(LOG_BATCH_BYTES, false) {
             Drained::Items(jobs) => {
-                let jobs = jobs.into_iter().map(spoil).collect();
+                let jobs: Vec<Job> = jobs.into_iter().map(spoil).collect();
                 let took = files::at(&core.dir, |disk| disk.draw_sync_time()).unwrap_or_default();
                 tokio::time::sleep(took).await;
+                if jobs.iter().any(|job| matches!(job, Job::Vote { .. })) {
+                    files::at(&core.dir, MemoryDisk::expect_vote);
+                }
                 writer.write(jobs);
             }
             Drained::Idle => core.queue.filled.rung().await,
