@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::json;
 use super::order_body::{self, OrderBounds, Written};
-use super::orders::{REQUEST_LINE, STEP_UNDER};
+use super::orders::{LOOK_UNDER, REQUEST_LINE, STEP_UNDER};
 use super::plain_head::{self, Read};
 
 /// A body is an order exactly if its JSON, read as a plain value, has the fields of one and nothing else; one that is an order reads
@@ -113,22 +113,24 @@ impl<'de> Visitor<'de> for TwiceVisitor {
     }
 }
 
-/// Likewise of the head of a step.
-fn step_head(bytes: &[u8]) {
-    let Read::Whole(head) = plain_head::read_step(bytes, STEP_UNDER) else { return };
+/// Likewise of the head of a request without a body.
+fn short_head(bytes: &[u8], under: &[u8]) {
+    let Read::Whole(head) = plain_head::read_short(bytes, under) else { return };
     let whole = &bytes[..head.bytes];
     for end in [1, whole.len() / 2, whole.len() - 1] {
-        assert_eq!(plain_head::read_step(&whole[..end], STEP_UNDER), Read::Part, "the first {end} bytes");
+        assert_eq!(plain_head::read_short(&whole[..end], under), Read::Part, "the first {end} bytes");
     }
     let line = whole.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    assert_eq!(line, format!("POST /v1/orders/{}/{} HTTP/1.1", head.id, head.step).as_bytes());
-    assert_eq!(plain_head::read_step(whole, STEP_UNDER), Read::Whole(head));
+    let path = format!("{}/{} HTTP/1.1", head.subject, head.action);
+    assert_eq!(line, [under, path.as_bytes()].concat());
+    assert_eq!(plain_head::read_short(whole, under), Read::Whole(head));
 }
 
 /// Bytes are a plain head, a part of one, or not plain. One that is plain begins every longer text in the same way, each part of it
 /// is a part of one, and a reader of lines finds the same fields.
 pub(crate) fn order_head(bytes: &[u8]) {
-    step_head(bytes);
+    short_head(bytes, STEP_UNDER);
+    short_head(bytes, LOOK_UNDER);
     let Read::Whole(head) = plain_head::read(bytes, REQUEST_LINE) else { return };
     assert!(head.bytes <= bytes.len());
     let whole = &bytes[..head.bytes];

@@ -8,8 +8,8 @@ use holdfast_api::{headers, parse_key};
 const MAX_HEADERS: usize = 32;
 /// More digits than this are no plain length.
 const MAX_LENGTH_DIGITS: usize = 7;
-/// A longer id with its step is not plain.
-const MAX_STEP_BYTES: usize = 64;
+/// A longer rest of a path is not plain.
+const MAX_PATH_BYTES: usize = 128;
 
 /// What an order's head says.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,15 +24,15 @@ pub(super) struct PlainHead<'a> {
     pub(super) apply_before: Option<&'a [u8]>,
 }
 
-/// What the head of a step in an order's life says: it has no body.
+/// What the head of a request says that has no body: a step in an order's life, a look at a SKU.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct StepHead<'a> {
+pub(super) struct ShortHead<'a> {
     /// Bytes of the head with its empty line.
     pub(super) bytes: usize,
-    /// The order's public id.
-    pub(super) id: &'a str,
-    /// What is to become of it, as the path says it.
-    pub(super) step: &'a str,
+    /// What it is about, as the path says it.
+    pub(super) subject: &'a str,
+    /// What is asked of it, likewise.
+    pub(super) action: &'a str,
     /// The value of `Apply-Before`.
     pub(super) apply_before: Option<&'a [u8]>,
 }
@@ -59,20 +59,20 @@ pub(super) fn read<'a>(bytes: &'a [u8], request_line: &[u8]) -> Read<PlainHead<'
     })
 }
 
-/// Reads the head of a step: `POST`, `under`, an id, a slash, the step.
-pub(super) fn read_step<'a>(bytes: &'a [u8], under: &[u8]) -> Read<StepHead<'a>> {
+/// Reads the head of a request without a body: `under`, which begins with the method, a subject, a slash, an action.
+pub(super) fn read_short<'a>(bytes: &'a [u8], under: &[u8]) -> Read<ShortHead<'a>> {
     if !bytes.starts_with(under) {
         return if under.starts_with(bytes) { Read::Part } else { Read::Other };
     }
     let rest = &bytes[under.len()..];
-    let Some(end) = rest.iter().take(MAX_STEP_BYTES).position(|byte| *byte == b'\r') else {
-        return if rest.len() < MAX_STEP_BYTES { Read::Part } else { Read::Other };
+    let Some(end) = rest.iter().take(MAX_PATH_BYTES).position(|byte| *byte == b'\r') else {
+        return if rest.len() < MAX_PATH_BYTES { Read::Part } else { Read::Other };
     };
     let path = std::str::from_utf8(&rest[..end]).ok().and_then(|line| line.strip_suffix(" HTTP/1.1"));
-    let Some((id, step)) = path.and_then(|path| path.split_once('/')) else { return Read::Other };
+    let Some((subject, action)) = path.and_then(|path| path.split_once('/')) else { return Read::Other };
     read_fields(bytes, |fields, bytes| {
         let is_empty = fields.length.is_none_or(|length| length == 0);
-        is_empty.then_some(StepHead { bytes, id, step, apply_before: fields.apply_before })
+        is_empty.then_some(ShortHead { bytes, subject, action, apply_before: fields.apply_before })
     })
 }
 
@@ -193,17 +193,17 @@ mod tests {
     fn the_plain_head_of_a_step_is_read_and_every_beginning_is_a_part_of_one() {
         for fields in ["Host: x\r\nApply-Before: 17\r\n", "Apply-Before: 17\r\nhost: x\r\nContent-Length: 0\r\n"] {
             let bytes = [b"POST /v1/orders/abc/confirm HTTP/1.1\r\n", fields.as_bytes(), b"\r\n"].concat();
-            let expected = StepHead { bytes: bytes.len(), id: "abc", step: "confirm", apply_before: Some(b"17") };
-            assert_eq!(read_step(&bytes, UNDER), Read::Whole(expected));
+            let expected = ShortHead { bytes: bytes.len(), subject: "abc", action: "confirm", apply_before: Some(b"17") };
+            assert_eq!(read_short(&bytes, UNDER), Read::Whole(expected));
             for end in 0..bytes.len() {
-                assert_eq!(read_step(&bytes[..end], UNDER), Read::Part, "{end}");
+                assert_eq!(read_short(&bytes[..end], UNDER), Read::Part, "{end}");
             }
         }
     }
 
     #[test]
     fn a_step_with_a_body_or_an_odd_path_is_not_plain() {
-        let long = format!("POST /v1/orders/{}/confirm HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(MAX_STEP_BYTES));
+        let long = format!("POST /v1/orders/{}/confirm HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(MAX_PATH_BYTES));
         for head in [
             "POST /v1/orders/abc/confirm HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n",
             "POST /v1/orders/abc/confirm HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -214,7 +214,7 @@ mod tests {
             "GET /v1/orders/abc/confirm HTTP/1.1\r\nHost: x\r\n\r\n",
             &long,
         ] {
-            assert_eq!(read_step(head.as_bytes(), UNDER), Read::Other, "{head}");
+            assert_eq!(read_short(head.as_bytes(), UNDER), Read::Other, "{head}");
         }
     }
 

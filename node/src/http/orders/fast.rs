@@ -1,9 +1,10 @@
-//! `POST /v1/orders` and `POST /v1/orders/{id}/confirm` and its like without the HTTP library: requests that are plain and in order, and their
-//! answers. A buyer's client orders and confirms on one connection, and one that was handed over to the library stays there.
+//! `POST /v1/orders`, `POST /v1/orders/{id}/confirm` and its like, and `GET /v1/skus/{sku}/availability` without the HTTP library: requests
+//! that are plain and in order, and their answers. A buyer's client looks, orders and confirms on one connection, and one that was handed
+//! over to the library stays there.
 //!
 //! Taken is only what leaves nothing to decide: HTTP/1.1, of an order a length, one key, JSON that reads, a form that fits, SKUs that are
-//! known, of a step an id that this cluster gave and no body. Everything else goes to the library, to [`create`] and [`transition`], which
-//! say what is wrong with it.
+//! known, of a step an id that this cluster gave and no body, of a look a SKU that is known and no query. Everything else goes to the
+//! library, to [`create`], [`transition`] and [`availability`], which say what is wrong with it.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +13,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::response::Response;
 use bytes::{BufMut, Bytes};
-use holdfast_api::headers as names;
-use holdfast_inventory::{OrderRef, Stamp};
+use holdfast_api::{Availability, headers as names};
+use holdfast_inventory::{OrderRef, SkuId, Stamp};
 use http::StatusCode;
 use http::response::Parts;
 use http_body_util::BodyExt;
@@ -25,6 +26,7 @@ use crate::http::order_json::{OrderView, put_number};
 use crate::http::plain_head::{self, Read};
 use crate::http::port::Port;
 use crate::http::problem::Reply;
+use crate::http::skus::availability;
 use crate::http::{App, body};
 use crate::limits::FAST_PATH_BYTES;
 use crate::listen::{FastPath, Take};
@@ -37,6 +39,10 @@ pub(in crate::http) const REQUEST_LINE: &[u8] = b"POST /v1/orders HTTP/1.1\r\n";
 
 /// How a plain step begins.
 pub(in crate::http) const STEP_UNDER: &[u8] = b"POST /v1/orders/";
+
+/// How a plain look at a SKU begins, and how its path ends.
+pub(in crate::http) const LOOK_UNDER: &[u8] = b"GET /v1/skus/";
+const LOOK: &str = "availability";
 
 /// The orders of one node.
 pub struct FastOrders<P> {
@@ -63,6 +69,7 @@ pub struct Asked(Wish);
 enum Wish {
     Order(Prepared),
     Step { order: OrderRef, step: transition::Step, apply_before: Stamp },
+    Look(SkuId),
 }
 
 /// What goes back.
@@ -73,6 +80,8 @@ enum Kind {
     Accepted(Accepted, String),
     /// An order after a step, and its id.
     Stepped(Stepped, String),
+    /// What a SKU has left.
+    Seen(Availability),
     /// A problem, likewise: what nearly everyone hears when a sale is over.
     Refused(Reply),
     /// Anything else, as the library would have sent it.
@@ -97,6 +106,7 @@ impl<P: Port> FastPath for FastOrders<P> {
         let written = catch_unwind(AssertUnwindSafe(|| match &kind {
             Kind::Accepted(accepted, id) => self.write_accepted(accepted, id, last, out),
             Kind::Stepped(stepped, id) => self.write_stepped(stepped, id, last, out),
+            Kind::Seen(availability) => write_seen(availability, last, out),
             Kind::Refused(reply) => write_refused(reply, last, out),
             Kind::Other(head, body) => write_other(head, body, last, out),
         }));
@@ -116,7 +126,11 @@ thread_local! {
 
 impl<P: Port> FastOrders<P> {
     fn read(&self, bytes: &[u8]) -> Take<Asked> {
-        if bytes.starts_with(STEP_UNDER) { self.read_step(bytes) } else { self.read_order(bytes) }
+        match bytes.first() {
+            Some(b'G') => self.read_look(bytes),
+            _ if bytes.starts_with(STEP_UNDER) => self.read_step(bytes),
+            _ => self.read_order(bytes),
+        }
     }
 
     fn read_order(&self, bytes: &[u8]) -> Take<Asked> {
@@ -137,16 +151,30 @@ impl<P: Port> FastOrders<P> {
     }
 
     fn read_step(&self, bytes: &[u8]) -> Take<Asked> {
-        let head = match plain_head::read_step(bytes, STEP_UNDER) {
+        let head = match plain_head::read_short(bytes, STEP_UNDER) {
             Read::Part => return Take::More,
             Read::Other => return Take::Other,
             Read::Whole(head) => head,
         };
-        let Some(step) = transition::named(head.step).filter(|_| head.bytes <= MAX_HEAD_BYTES) else { return Take::Other };
-        match (self.apply_before(head.apply_before), reply::named(&self.app, head.id)) {
+        let Some(step) = transition::named(head.action).filter(|_| head.bytes <= MAX_HEAD_BYTES) else { return Take::Other };
+        match (self.apply_before(head.apply_before), reply::named(&self.app, head.subject)) {
             (Ok(apply_before), Ok(order)) => Take::Taken(Asked(Wish::Step { order, step, apply_before }), head.bytes),
             _ => Take::Other,
         }
+    }
+
+    fn read_look(&self, bytes: &[u8]) -> Take<Asked> {
+        let head = match plain_head::read_short(bytes, LOOK_UNDER) {
+            Read::Part => return Take::More,
+            Read::Other => return Take::Other,
+            Read::Whole(head) => head,
+        };
+        if head.action != LOOK || head.bytes > MAX_HEAD_BYTES {
+            return Take::Other;
+        }
+        // A name that must be decoded first is nobody's; whether there is such a SKU elsewhere is asked by the library's handler.
+        let sku = self.app.names.id(head.subject, || self.app.port.inventory());
+        sku.map_or(Take::Other, |sku| Take::Taken(Asked(Wish::Look(sku)), head.bytes))
     }
 
     fn apply_before(&self, value: Option<&[u8]>) -> Result<Stamp, Reply> {
@@ -158,6 +186,7 @@ impl<P: Port> FastOrders<P> {
         let answer = match wish {
             Wish::Order(prepared) => self.place(prepared).await,
             Wish::Step { order, step, apply_before } => self.step(order, step, apply_before).await,
+            Wish::Look(sku) => availability::local(&self.app, sku).await.map(Kind::Seen),
         };
         Answer(answer.unwrap_or_else(|reply| Kind::Refused(self.app.finish(reply))))
     }
@@ -198,10 +227,7 @@ impl<P: Port> FastOrders<P> {
             body.clear();
             view.write(body, &self.app.names.covering(view.lines, || self.app.port.inventory()));
             begin(out);
-            out.extend_from_slice(b"\r\ncontent-type: ");
-            out.extend_from_slice(names::JSON.as_bytes());
-            out.extend_from_slice(b"\r\nholdfast-stamp: ");
-            put_number(out, stamp.0);
+            write_json_head(stamp, out);
             write_end(body, last, out);
         });
     }
@@ -213,6 +239,24 @@ async fn collected(response: Response) -> Kind {
     // Bytes that are in memory: reading them does not fail.
     let body = content.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     Kind::Other(Box::new(head), body)
+}
+
+fn write_seen(seen: &Availability, last: bool, out: &mut Vec<u8>) {
+    BODY.with_borrow_mut(|body| {
+        body.clear();
+        // Into memory: that does not fail.
+        serde_json::to_writer(&mut *body, seen).unwrap_or_default();
+        out.extend_from_slice(b"HTTP/1.1 200 OK");
+        write_json_head(Stamp(seen.as_of_ms), out);
+        write_end(body, last, out);
+    });
+}
+
+fn write_json_head(stamp: Stamp, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\r\ncontent-type: ");
+    out.extend_from_slice(names::JSON.as_bytes());
+    out.extend_from_slice(b"\r\nholdfast-stamp: ");
+    put_number(out, stamp.0);
 }
 
 /// A problem that has its request id.

@@ -13,6 +13,6 @@ pub(crate) mod transition;
 
 pub use fast::FastOrders;
 #[cfg(any(test, feature = "fuzzing"))]
-pub(super) use fast::{REQUEST_LINE, STEP_UNDER};
+pub(super) use fast::{LOOK_UNDER, REQUEST_LINE, STEP_UNDER};
 pub(crate) use list::{bad_cursor, page_limit};
 pub(crate) use reply::to_api;

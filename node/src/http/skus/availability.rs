@@ -31,16 +31,21 @@ async fn run<P: Port>(app: &App<P>, name: &str, consistency: Consistency) -> Res
         return Ok(answer(&read(app, command::named(app, name).await?, Some(asked_at))?));
     }
     let sku = command::named(app, name).await?;
+    Ok(answer(&local(app, sku).await?))
+}
+
+/// From this node's memory: not known to be what holds everywhere by now, unless it says that nothing is left.
+pub(crate) async fn local<P: Port>(app: &App<P>, sku: SkuId) -> Result<Availability, Reply> {
     // Asked before the state is read: a proof that comes in between says nothing about what was read.
     let is_fresh = app.port.is_fresh();
     let now = read(app, sku, app.port.fresh_as_of())?;
     if !now.sold_out || is_fresh {
-        return Ok(answer(&now));
+        return Ok(now);
     }
     if !app.port.ask_freshness().await {
         return Err(problem::of_unavailable(Unavailable::Stale));
     }
-    Ok(answer(&read(app, sku, app.port.fresh_as_of())?))
+    read(app, sku, app.port.fresh_as_of())
 }
 
 /// `proven`: cluster time up to which the state is known to miss nothing. The stamp of its last entry is such a time too.

@@ -186,6 +186,55 @@ async fn both_ways_say_the_same_of_every_step_and_a_connection_that_takes_steps_
     assert!(taken(&counts[0]).len() > 3, "{:?}", taken(&counts[0]));
 }
 
+fn look(path: &str, extra: &str) -> String {
+    format!("GET /v1/skus/{path} HTTP/1.1\r\nHost: shop\r\n{extra}\r\n")
+}
+
+#[tokio::test]
+async fn both_ways_say_the_same_of_what_is_left_and_a_connection_that_looks_stays() {
+    let (fast, slow) = (listen(2, FastOrders::new).await, listen(2, |_| NoFastPath).await);
+    let reader = FastOrders::new(&fast.app);
+    let mut streams = (TcpStream::connect(fast.address).await.unwrap(), TcpStream::connect(slow.address).await.unwrap());
+    let mut left = Vec::new();
+    for buyer in ["ann", "bob", "carl"] {
+        let plain = look("tee/availability", "Accept: */*\r\nContent-Length: 0\r\n");
+        for end in 0..plain.len() {
+            assert!(matches!(reader.take(&plain.as_bytes()[..end]), Take::More), "{end}");
+        }
+        assert!(matches!(reader.take(plain.as_bytes()), Take::Taken(_, end) if end == plain.len()));
+        let told = (ask(&mut streams.0, &plain).await, ask(&mut streams.1, &plain).await);
+        assert_eq!(told.0, told.1);
+        assert_eq!((told.0.status.as_str(), &told.0.body["sold_out"]), ("HTTP/1.1 200 OK", &(left.len() == 2).into()));
+        left.push(told.0.body["available"].as_u64().unwrap());
+        let order = post(buyer, "", &one(buyer));
+        assert_eq!(ask(&mut streams.0, &order).await, ask(&mut streams.1, &order).await);
+    }
+    assert_eq!(left, [2, 1, 0]);
+    for (proof_comes, status) in [(false, "HTTP/1.1 503 Service Unavailable"), (true, "HTTP/1.1 200 OK")] {
+        for listener in [&fast, &slow] {
+            listener.app.port.is_fresh.store(false, Ordering::Relaxed);
+            listener.app.port.proof_comes.store(proof_comes, Ordering::Relaxed);
+        }
+        let plain = look("tee/availability", "");
+        let told = (ask(&mut streams.0, &plain).await, ask(&mut streams.1, &plain).await);
+        assert_eq!((&told.0, told.0.status.as_str()), (&told.1, status), "sold out as a stale node tells it");
+    }
+    // What is odd is the library's to judge.
+    for request in [
+        look("cap/availability", ""),
+        look("t%65e/availability", ""),
+        look("tee/availability?consistency=local", ""),
+        look("tee/availability?consistency=linearizable", ""),
+        look("tee/availability/", ""),
+        look("tee/audit", ""),
+        look("tee/availability", "Content-Length: 2\r\n") + "{}",
+    ] {
+        assert!(matches!(reader.take(request.as_bytes()), Take::Other), "{request}");
+        let mut streams = (TcpStream::connect(fast.address).await.unwrap(), TcpStream::connect(slow.address).await.unwrap());
+        assert_eq!(ask(&mut streams.0, &request).await, ask(&mut streams.1, &request).await, "{request}");
+    }
+}
+
 #[tokio::test]
 async fn plain_requests_in_order_are_taken_and_no_others() {
     let listener = listen(5, FastOrders::new).await;
