@@ -73,6 +73,7 @@ pub(crate) fn raft_config(options: &ServeOptions, listener: PeerListener) -> Raf
             keep_entries: config.raft.log_keep_entries,
             keep_bytes: config.raft.log_keep_bytes,
             lag_entries: config.raft.snapshot_every_entries.saturating_mul(2),
+            ..SnapshotPolicy::default()
         },
     }
 }

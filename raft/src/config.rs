@@ -95,6 +95,8 @@ impl Default for Timing {
 pub struct SnapshotPolicy {
     /// After so many entries.
     pub every_entries: u64,
+    /// After so many bytes of log, or a [part](limits::SNAPSHOT_TAIL_PART) of the newest snapshot's bytes if that is more.
+    pub tail_bytes: u64,
     /// Entries that stay in the log behind a snapshot, for members that lag a little.
     pub keep_entries: u64,
     /// Bytes of log above which a snapshot is made and what it holds is purged.
@@ -107,6 +109,7 @@ impl Default for SnapshotPolicy {
     fn default() -> Self {
         Self {
             every_entries: limits::SNAPSHOT_EVERY_ENTRIES,
+            tail_bytes: limits::SNAPSHOT_TAIL_BYTES,
             keep_entries: limits::LOG_KEEP_ENTRIES,
             keep_bytes: limits::LOG_KEEP_BYTES,
             lag_entries: 2 * limits::SNAPSHOT_EVERY_ENTRIES,

@@ -101,7 +101,7 @@ fn assemble(
     let following = tokio::spawn(watcher::follow(consensus.clone(), config.node.0, leader, parts.alarm.clone()));
     let others = config.members.keys().map(|id| id.0).filter(|id| *id != config.node.0).collect();
     let filling = tokio::spawn(backfill::run(parts.orders.clone(), Arc::clone(&calls), others, parts.alarm.clone()));
-    let trimming = tokio::spawn(trim::run(consensus.clone(), parts.log.store().clone(), config.snapshots.keep_bytes));
+    let trimming = tokio::spawn(trim::run(consensus.clone(), parts.log.store().clone(), parts.snapshots.clone(), config.snapshots));
     let tasks = [following, filling, trimming].map(AbortOnDropHandle::new);
     let node = RaftNode::new(Handle {
         own: config.node,

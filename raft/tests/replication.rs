@@ -251,12 +251,28 @@ async fn a_log_over_its_bytes_is_purged_however_few_its_entries_are() {
     cluster.snapshots = SnapshotPolicy { keep_bytes: 1 << 20, ..SnapshotPolicy::default() };
     cluster.start_all(true).await;
     cluster.founded().await;
+    propose_large_entries(&cluster).await;
+    eventually("a purged log", || (cluster.node(1).status().purged > LogIndex(4)).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_holds_a_long_log_however_few_its_entries_are() {
+    let mut cluster = Cluster::new(1);
+    cluster.snapshots = SnapshotPolicy { tail_bytes: 1 << 20, ..SnapshotPolicy::default() };
+    cluster.start_all(true).await;
+    cluster.founded().await;
+    propose_large_entries(&cluster).await;
+    eventually("a snapshot", || (cluster.node(1).status().snapshot_index > LogIndex(4)).then_some(())).await;
+    assert_eq!(cluster.node(1).status().purged, LogIndex(0), "the log itself is within its bytes");
+}
+
+/// Twelve of some hundreds of kilobytes each.
+async fn propose_large_entries(cluster: &Cluster) {
     let large = Command::SetMode { skus: (0..150_000).map(SkuId).collect(), mode: Mode::Pooled };
     let large: bytes::Bytes = codec::encode(&large).into();
     for _ in 0..12 {
         cluster.node(1).propose(large.clone()).await.unwrap();
     }
-    eventually("a purged log", || (cluster.node(1).status().purged > LogIndex(4)).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

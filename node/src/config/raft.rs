@@ -13,7 +13,7 @@ pub struct RaftSection {
     pub election_timeout_min_ms: Millis,
     /// … to here asks to be elected.
     pub election_timeout_max_ms: Millis,
-    /// A snapshot is taken every so many log entries.
+    /// A snapshot is taken every so many log entries, or sooner if they are large.
     pub snapshot_every_entries: u64,
     /// So many entries stay in the log behind a snapshot, for nodes that lag a little.
     pub log_keep_entries: u64,
