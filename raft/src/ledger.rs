@@ -41,7 +41,7 @@ impl Ledger {
     /// Reads everything. Blocks; memory grows with the SKUs only. The error is a sentence: what is damaged, or does not add up.
     pub(crate) fn read(orders: &OrderLog) -> Result<Self, String> {
         let told = |error: io::Error| error.to_string();
-        let (mut ledger, mut from) = (Self::default(), (LogIndex(0), 0_u16));
+        let (mut ledger, mut from, mut changes) = (Self::default(), (LogIndex(0), 0_u16), orders.changes());
         loop {
             let events = orders.events(from, REPLAY_BYTES).map_err(told)?;
             let Some((index, _, last)) = events.last() else { return Ok(ledger) };
@@ -49,8 +49,8 @@ impl Ledger {
             for (index, _, event) in events {
                 match event.kind {
                     EventKind::Accepted { order, status } => {
-                        let changed = orders.change_of(order.at).map_err(told)?;
-                        ledger.count(&order, changed.map_or(status, |changed| changed.status))
+                        let now = changes.of(order.at).map_err(told)?;
+                        ledger.count(&order, now.map_or(status, |now| now.status))
                     }
                     EventKind::Adjusted { sku, delta, stock, .. } => ledger.skus.entry(sku).or_default().adjust(delta, stock),
                     _ => Some(()),

@@ -12,7 +12,8 @@ use crate::limits::MISSING_RANGES;
 use crate::memtable::Memtable;
 use crate::order_keys::{after, page_key, place_of};
 use crate::order_log::OrderCore;
-use crate::pages::{Page, StatusV1, derive, status_put};
+use crate::pages::{Page, derive};
+use crate::statuses::{group_of, stored};
 
 /// A range of history that this node does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,14 +166,12 @@ impl OrderCore {
         derived.marks.into_iter().for_each(|mark| memtable.put(mark));
         // The memtable stays locked from the look to the change: no newer status comes in between.
         for (order, status) in derived.statuses {
-            let (key, put) = status_put(order, &status);
-            let known = match memtable.get(&key) {
-                Some(value) => Some(value),
-                None => self.engine.get(&key)?,
+            let known = match memtable.status(order) {
+                Some(known) => Some(known),
+                None => stored(&self.engine, group_of(order))?.remove(&order),
             };
-            let known = known.map(|value| StatusV1::read(&key, &value)).transpose()?;
             if known.is_none_or(|known| known.at < status.at) {
-                memtable.put((key, put));
+                memtable.put_status(order, status);
             }
         }
         Ok(())

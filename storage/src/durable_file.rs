@@ -11,7 +11,10 @@ use crate::files::{self, File, OpenOptions};
 use crate::limits::DURABLE_FILE_BYTES;
 
 const MAGIC: [u8; 2] = *b"HF";
-const VERSION: u8 = 1;
+/// Of version 1 is the same, in a directory whose order log has each status by itself: it is read, and the next write makes it this one.
+/// A build that knows only that one refuses the directory from then on.
+const VERSION: u8 = 2;
+const VERSION_BEFORE: u8 = 1;
 const HEADER_BYTES: usize = 12;
 
 /// A small versioned file and what kind of content it must have.
@@ -80,7 +83,7 @@ impl DurableFile {
         if u32::from_le_bytes([c0, c1, c2, c3]) != checksum(kind, version, body) {
             return Err(damaged("checksum does not match"));
         }
-        if version != VERSION {
+        if version != VERSION && version != VERSION_BEFORE {
             return Err(OpenError::Version { path: self.path.clone(), version });
         }
         Ok(body.to_vec())
@@ -140,5 +143,15 @@ mod tests {
         let path = dir.path().join("small");
         DurableFile::new(path.clone(), 7).write(b"body").unwrap();
         assert!(DurableFile::new(path, 8).read().is_err());
+    }
+
+    #[test]
+    fn a_later_version_is_refused_as_such() {
+        let file = DurableFile::new("small".into(), 7);
+        let mut bytes = file.seal(b"body").unwrap();
+        bytes[3] = VERSION + 1;
+        bytes[8..12].copy_from_slice(&checksum(7, VERSION + 1, b"body").to_le_bytes());
+        let refused = file.check(&bytes).unwrap_err();
+        assert!(refused.refused() && matches!(refused, OpenError::Version { version: 3, .. }));
     }
 }

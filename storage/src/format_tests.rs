@@ -1,25 +1,33 @@
-//! The format on disk, byte for byte: what `tests/fixtures/format-v2.txt` holds is read by this build, and written alike.
+//! The format on disk, byte for byte: what `tests/fixtures/format-v3.txt` holds is read by this build, and written alike; what
+//! `format-v2.txt` holds is read.
 //!
 //! A change here is a change of format: it needs a new version. Format 1 kept the Raft log in a database; its log is refused.
+//! Format 2 kept each order's status by itself, and its small files are of version 1; it goes on as this one.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_inventory::{
-    BuyerHash, Event, EventKind, Incarnation, KeyHash, Line, LogIndex, NodeId, Order, OrderRef, SkuId, Stamp, Status, codec,
+    BuyerHash, Event, EventKind, Incarnation, KeyHash, Line, LogIndex, NodeId, Order, OrderRef, SkuId, Stamp, Status, StatusAt, codec,
 };
 
 use crate::durable_file::DurableFile;
+use crate::engine::{Batch, Engine};
+use crate::frame::seal;
 use crate::identity::IdentityV1;
 use crate::log_group::{Edit, Group};
 use crate::log_segment::Segment;
-use crate::pages::{Page, StatusV1, puts_of};
-use crate::{ClusterId, DataDir, DataSync, DiskId, LogRecord, OpenMode, Roster};
+use crate::order_keys::status_key;
+use crate::pages::{Page, puts_of};
+use crate::statuses::{self, ByOrder, StatusV1};
+use crate::{ClusterId, DataDir, DataSync, DiskId, LogRecord, OpenMode, OrderLog, Roster};
 use crate::{Met, OwnStarts};
 
-const FIXTURE: &str = include_str!("../tests/fixtures/format-v2.txt");
+const FIXTURE: &str = include_str!("../tests/fixtures/format-v3.txt");
+const BEFORE: &str = include_str!("../tests/fixtures/format-v2.txt");
 
 fn record(index: u64) -> LogRecord {
     LogRecord { index, head: Bytes::from_static(b"head"), payload: vec![index.to_le_bytes()[0]; 300].into() }
@@ -86,7 +94,9 @@ fn met() -> std::collections::BTreeMap<NodeId, Met> {
 fn written(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     all.push(("segment".to_owned(), segment(dir)));
-    for (key, value) in puts_of(LogIndex(258), Stamp(77), &events()) {
+    let puts = puts_of(LogIndex(258), Stamp(77), &events());
+    let statuses: Vec<_> = statuses::puts_of(&puts.statuses.into_iter().collect()).collect();
+    for (key, value) in puts.items.into_iter().chain(statuses) {
         all.push((format!("orders {}", hex(&key)), value.to_vec()));
     }
     for (name, kind, body) in
@@ -116,12 +126,12 @@ fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
-fn fixture() -> Vec<(String, Vec<u8>)> {
-    FIXTURE.lines().map(|line| line.split_once(" = ").unwrap()).map(|(name, value)| (name.to_owned(), unhex(value))).collect()
+fn fixture(text: &str) -> Vec<(String, Vec<u8>)> {
+    text.lines().map(|line| line.split_once(" = ").unwrap()).map(|(name, value)| (name.to_owned(), unhex(value))).collect()
 }
 
 fn fixed(name: &str) -> Vec<u8> {
-    fixture().into_iter().find(|(other, _)| other == name).unwrap().1
+    fixture(FIXTURE).into_iter().find(|(other, _)| other == name).unwrap().1
 }
 
 #[test]
@@ -129,16 +139,21 @@ fn this_build_writes_the_committed_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let written = written(dir.path());
     let text = written.iter().map(|(name, value)| format!("{name} = {}\n", hex(value))).collect::<Vec<_>>().concat();
-    assert!(written == fixture(), "the format changed; now it is:\n{text}");
+    assert!(written == fixture(FIXTURE), "the format changed; now it is:\n{text}");
 }
 
 #[test]
 fn this_build_reads_the_committed_bytes() {
-    for (name, value) in fixture() {
+    let at = OrderRef { index: LogIndex(258), position: 0 };
+    for (name, value) in fixture(FIXTURE).into_iter().chain(fixture(BEFORE)) {
         let Some(key) = name.strip_prefix("orders ").map(unhex) else { continue };
         match key[0] {
             b'E' => assert_eq!(Page::read(&key, &value).unwrap().events, events()),
-            b'S' => assert_eq!(StatusV1::read(&key, &value).unwrap().status.status, Status::Confirmed),
+            b'S' => {
+                let mut statuses = ByOrder::new();
+                statuses::read(&key, &value, &mut statuses).unwrap();
+                assert_eq!(statuses[&at].status.status, Status::Confirmed);
+            }
             _ => assert!(value.is_empty()),
         }
     }
@@ -165,8 +180,10 @@ fn this_build_reads_the_committed_files() {
     for (name, kind, expected) in
         [("identity", 1, codec::encode(&identity())), ("starts", 3, codec::encode(&starts())), ("peers", 2, codec::encode(&met()))]
     {
-        std::fs::write(dir.path().join(name), fixed(name)).unwrap();
-        assert_eq!(DurableFile::new(dir.path().join(name), kind).read().unwrap().unwrap(), expected);
+        for (_, bytes) in fixture(FIXTURE).into_iter().chain(fixture(BEFORE)).filter(|(other, _)| other == name) {
+            std::fs::write(dir.path().join(name), bytes).unwrap();
+            assert_eq!(DurableFile::new(dir.path().join(name), kind).read().unwrap().unwrap(), expected);
+        }
     }
     let data = DataDir::open(&dir.path().join("data"), OpenMode::Create).unwrap();
     data.start(NodeId(1)).unwrap();
@@ -176,4 +193,37 @@ fn this_build_reads_the_committed_files() {
     assert_eq!((newest.index, newest.term, &newest.meta[..]), (258, 2, &b"meta"[..]));
     let chunks: Vec<_> = snapshots.reader(&newest).unwrap().map(Result::unwrap).collect();
     assert_eq!(chunks, [b"first".to_vec(), b"second".to_vec()]);
+}
+
+fn open_orders(root: &Path) -> OrderLog {
+    let data = DataDir::open(root, OpenMode::Create).unwrap();
+    data.start(NodeId(1)).unwrap();
+    data.orders().unwrap()
+}
+
+fn put_order_item(root: &Path, key: &[u8], body: &[u8]) {
+    let engine = Engine::open(&root.join("orders"), Arc::new(DataSync)).unwrap();
+    let mut batch = Batch::default();
+    batch.put(key, seal(key, &[body]).into());
+    engine.apply(batch).unwrap();
+    engine.sync().unwrap();
+}
+
+#[test]
+fn an_order_log_of_format_2_is_read_and_goes_on_as_this_one() {
+    let root = tempfile::tempdir().unwrap();
+    let (at, status) = (OrderRef { index: LogIndex(1), position: 4 }, |status| StatusAt { status, since: Stamp(9) });
+    open_orders(root.path()).append(LogIndex(2), Stamp(1), &[]).unwrap();
+    let key = status_key(at);
+    let confirmed = StatusV1 { at: (LogIndex(2), 0), status: status(Status::Confirmed) };
+    put_order_item(root.path(), &key, &codec::encode(&confirmed));
+    let log = open_orders(root.path());
+    assert_eq!((log.appended_index(), log.was_reset()), (Some(LogIndex(2)), false));
+    assert_eq!(log.changes().of(at).unwrap(), Some(confirmed.status));
+    let cancelled = EventKind::Changed { order: at, status: Status::Cancelled, content: None };
+    log.append(LogIndex(3), Stamp(9), &[Event { position: 0, kind: cancelled }]).unwrap();
+    drop(log);
+    let log = open_orders(root.path());
+    assert_eq!((log.appended_index(), log.changes().of(at).unwrap()), (Some(LogIndex(3)), Some(status(Status::Cancelled))));
+    log.check().unwrap();
 }

@@ -18,9 +18,10 @@ use crate::identity::IdentityV1;
 use crate::limits::SNAPSHOT_CHUNK_BYTES;
 use crate::log_group::{Edit, Group, GroupHeader, read_entry};
 use crate::log_segment::{header, read_header};
-use crate::order_keys::{page_key, status_key};
-use crate::pages::{Page, StatusV1, puts_of};
+use crate::order_keys::{page_key, status_key, statuses_key};
+use crate::pages::{Page, puts_of};
 use crate::snapshot_reader::SnapshotReader;
+use crate::statuses::{self, ByOrder, StatusV1};
 use crate::{ClusterId, DataDir, DiskId, OpenMode, Roster};
 use crate::{Met, OwnStarts};
 
@@ -29,7 +30,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "log_group", check: log_group, seeds: log_groups },
     Target { name: "log_segment", check: log_segment, seeds: || vec![header(3, 7).to_vec()] },
     Target { name: "order_page", check: order_page, seeds: order_pages },
-    Target { name: "order_status", check: order_status, seeds: || vec![codec::encode(&status())] },
+    Target { name: "order_status", check: order_status, seeds: statuses },
     Target { name: "small_file", check: small_file, seeds: small_files },
     Target { name: "snapshot_file", check: snapshot_file, seeds: snapshot_files },
 ];
@@ -92,7 +93,7 @@ fn order_page(body: &[u8]) {
     let key = page_key((INDEX, 0));
     drop(Page::read(&key, body));
     let Ok(page) = Page::read(&key, &seal(&key, &[body])) else { return };
-    let pages = puts_of(INDEX, page.stamp, &page.events).into_iter().filter(|(key, _)| key[0] == page_key((INDEX, 0))[0]);
+    let pages = puts_of(INDEX, page.stamp, &page.events).items.into_iter().filter(|(key, _)| key[0] == page_key((INDEX, 0))[0]);
     let again = pages.map(|(key, value)| Page::read(&key, &value).expect("a page just written").events);
     assert_eq!(again.collect::<Vec<_>>().concat(), page.events);
 }
@@ -109,17 +110,28 @@ fn order_pages() -> Vec<Vec<u8>> {
     vec![body]
 }
 
-/// A status is refused, or reads back as it is written.
+/// A status, or statuses of a group, are refused, or read back as they are written.
 fn order_status(body: &[u8]) {
-    let key = status_key(OrderRef { index: INDEX, position: 0 });
-    let read = |body: &[u8]| StatusV1::read(&key, &seal(&key, &[body])).ok();
-    if let Some(status) = read(body) {
-        assert_eq!(read(&codec::encode(&status)), Some(status));
+    let read = |key: &[u8], value: &[u8]| {
+        let mut found = ByOrder::new();
+        statuses::read(key, value, &mut found).ok().map(|()| found)
+    };
+    let group = OrderRef { index: INDEX, position: 0 };
+    for key in [status_key(group), statuses_key(group, (INDEX, 3))] {
+        let Some(found) = read(&key, &seal(&key, &[body])) else { continue };
+        let again: Option<ByOrder> =
+            statuses::puts_of(&found).map(|(key, value)| read(&key, &value)).try_fold(ByOrder::new(), |mut all, some| {
+                all.extend(some?);
+                Some(all)
+            });
+        assert_eq!(again, Some(found));
     }
 }
 
-fn status() -> StatusV1 {
-    StatusV1 { at: (INDEX, 3), status: StatusAt { status: Status::Held { until: Stamp(9), extended: true }, since: Stamp(4) } }
+fn statuses() -> Vec<Vec<u8>> {
+    let held = Status::Held { until: Stamp(9), extended: true };
+    let status = StatusV1 { at: (INDEX, 3), status: StatusAt { status: held, since: Stamp(4) } };
+    vec![codec::encode(&status), codec::encode(&vec![(0_u8, status), (9, status)])]
 }
 
 /// A file is refused, or its body is what was written; a body is refused, or an identity, own starts or the starts met, each of

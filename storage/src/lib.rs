@@ -19,7 +19,7 @@
 //! | `log_store`, `log_tail`, `log_writer` | the Raft log: its face, recent entries in memory, group commit |
 //! | `log_group`, `log_segment`, `log_image`, `log_appender`, `log_supply` | its bytes, files, what they come to, the writing and making of them |
 //! | `log_recovery`, `log_seen` | opening it: torn end or damage |
-//! | `order_log`, `pages`, `memtable`, `page_writer`, `listing`, `backfill` | history of orders: pages, lists, filling gaps |
+//! | `order_log`, `pages`, `statuses`, `memtable`, `page_writer`, `listing`, `backfill` | history of orders: pages, lists, filling gaps |
 //! | `snapshots`, `snapshot_writer`, `snapshot_reader` | state snapshots as files |
 //! | `engine`, `frame`, `queue` | sled; checked values; plumbing |
 //! | `syncer`, `poison`, `watchdog` | the last step of durability; what becomes of a store when it fails, or hangs |
@@ -78,6 +78,7 @@ pub mod simulated;
 mod snapshot_reader;
 mod snapshot_writer;
 mod snapshots;
+mod statuses;
 mod syncer;
 mod watchdog;
 mod workers;
@@ -91,7 +92,7 @@ pub use identity::{ClusterId, DiskId, Identity, Roster};
 pub use listing::{BuyerChain, ListPage, Query, StoredOrder};
 pub use log_store::{Completion, LogBounds, LogRecord, LogStore};
 pub use open_error::{MEMBER_LOST, OpenError};
-pub use order_log::OrderLog;
+pub use order_log::{Changes, OrderLog};
 pub use own_starts::OwnStarts;
 pub use pages::Place;
 pub use peers::{MeetError, Met, Peers};

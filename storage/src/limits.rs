@@ -63,6 +63,9 @@ pub const ORDER_GATHER_MS: u64 = 200;
 /// What one order-log batch writes; sled takes longer for each key of a larger one.
 pub const ORDER_BATCH_BYTES: usize = 64 << 10;
 
+/// Positions of an entry whose orders' statuses stand together in the order log: looking one up reads what there is of them.
+pub const STATUS_GROUP: u16 = 32;
+
 /// Pages, or orders of a buyer's chain, that one listing call reads at most.
 pub const LIST_SCAN: usize = 512;
 

@@ -9,6 +9,7 @@ use crate::limits::{LIST_MAX, LIST_SCAN};
 use crate::order_keys::{after, buyer_key, page_key, place_of, sku_key};
 use crate::order_log::OrderCore;
 use crate::pages::Page;
+use crate::statuses::StatusReader;
 use crate::{Missing, Place};
 
 const FIRST: Place = (LogIndex(0), 0);
@@ -127,13 +128,13 @@ impl OrderCore {
     fn list_pages(&self, query: &Query) -> io::Result<ListPage> {
         let key = |place| query.sku.map_or_else(|| page_key(place), |sku| sku_key(sku, place));
         let mut list = ListPage::default();
-        let mut end = query.end();
+        let (mut end, mut statuses) = (query.end(), StatusReader::default());
         for _ in 0..LIST_SCAN {
             let Some((found, value)) = self.last_in(&key(FIRST), &key(end))? else { return Ok(ListPage { next: None, ..list }) };
             end = place_of(&found)?;
             let page = if query.sku.is_none() { Page::read(&found, &value)? } else { self.marked_page(end)? };
             for event in page.events.into_iter().rev() {
-                let Some(stored) = self.stored(event, page.stamp)?.filter(|stored| query.takes(stored)) else { continue };
+                let Some(stored) = self.stored(event, page.stamp, &mut statuses)?.filter(|stored| query.takes(stored)) else { continue };
                 list.next = Some(stored.order.at);
                 list.orders.push(stored);
                 if list.orders.len() == query.limit() {

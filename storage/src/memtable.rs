@@ -3,13 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use holdfast_inventory::LogIndex;
+use holdfast_inventory::{LogIndex, OrderRef};
 
 use crate::Missing;
 use crate::engine::Slice;
 use crate::pages::Put;
+use crate::statuses::{ByOrder, StatusV1, put_newest, whole};
 
-type Table = BTreeMap<Vec<u8>, Slice>;
+/// What is to be written: items, and statuses that the writer makes items of.
+#[derive(Default)]
+pub(crate) struct Table {
+    pub(crate) items: BTreeMap<Vec<u8>, Slice>,
+    pub(crate) statuses: ByOrder,
+}
+
+/// What a status counts for.
+const STATUS_BYTES: usize = size_of::<(OrderRef, StatusV1)>() + 16;
 
 /// Unwritten keys, and how far the log goes.
 #[derive(Default)]
@@ -51,7 +60,13 @@ impl Memtable {
 
     pub(crate) fn put(&mut self, (key, value): Put) {
         self.active_bytes += key.len() + value.len() + 64;
-        self.active.insert(key, value);
+        self.active.items.insert(key, value);
+    }
+
+    /// Keeps a status unless a newer one of the same order is here.
+    pub(crate) fn put_status(&mut self, order: OrderRef, status: StatusV1) {
+        self.active_bytes += STATUS_BYTES;
+        put_newest(&mut self.active.statuses, order, status);
     }
 
     /// Bytes that the database does not have.
@@ -66,7 +81,7 @@ impl Memtable {
 
     /// Whether there is something for the writer.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.appended != self.written || self.missing_is_new || !self.active.is_empty()
+        self.appended != self.written || self.missing_is_new || self.active_bytes > 0
     }
 
     /// Hands everything to the writer; readers still find it here.
@@ -91,22 +106,40 @@ impl Memtable {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<Slice> {
-        self.active.get(key).or_else(|| self.writing.as_ref()?.get(key)).cloned()
+        self.active.items.get(key).or_else(|| self.writing.as_ref()?.items.get(key)).cloned()
+    }
+
+    /// An order's status, if it is to be written.
+    pub(crate) fn status(&self, order: OrderRef) -> Option<StatusV1> {
+        // A status is put here only if no newer one is known: the active table's is the newer.
+        self.tables().find_map(|table| table.statuses.get(&order)).copied()
+    }
+
+    /// The statuses of a group that are to be written.
+    pub(crate) fn statuses_of(&self, group: OrderRef) -> ByOrder {
+        let mut statuses = ByOrder::new();
+        for (order, status) in self.tables().flat_map(|table| table.statuses.range(whole(group))) {
+            put_newest(&mut statuses, *order, *status);
+        }
+        statuses
     }
 
     /// The last key in `from..to`.
     pub(crate) fn last_in(&self, from: &[u8], to: &[u8]) -> Option<Put> {
-        let tables = [Some(&self.active), self.writing.as_deref()];
-        let last = tables.into_iter().flatten().filter_map(|table| table.range::<[u8], _>(bounds(from, to)).next_back());
+        let last = self.tables().filter_map(|table| table.items.range::<[u8], _>(bounds(from, to)).next_back());
         // Of equal keys the active table's is the newer, and it comes first.
         last.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(key, value)| (key.clone(), value.clone()))
     }
 
     /// The first key in `from..to`.
     pub(crate) fn first_in(&self, from: &[u8], to: &[u8]) -> Option<Put> {
-        let tables = [Some(&self.active), self.writing.as_deref()];
-        let first = tables.into_iter().flatten().filter_map(|table| table.range::<[u8], _>(bounds(from, to)).next());
+        let first = self.tables().filter_map(|table| table.items.range::<[u8], _>(bounds(from, to)).next());
         first.min_by(|a, b| a.0.cmp(b.0)).map(|(key, value)| (key.clone(), value.clone()))
+    }
+
+    /// The newer one first.
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        [Some(&self.active), self.writing.as_deref()].into_iter().flatten()
     }
 }
 

@@ -3,7 +3,8 @@
 //! | key | value |
 //! |---|---|
 //! | `E` index position | a page: the entry's stamp and its events from that position on |
-//! | `S` index position | an order's latest status, if it changed since its acceptance |
+//! | `S` index position index position | statuses that changed since acceptance, of orders from the first place on; the second place is the newest change among them |
+//! | `S` index position | a single order's latest status, as format 2 of the directory wrote it |
 //! | `K` sku index position | nothing: that page accepts an order with this SKU |
 //! | `B` buyer index position | nothing: a chain of that buyer's orders ends here |
 //! | `M` `T` | last entry whose pages are all written |
@@ -13,6 +14,7 @@ use holdfast_inventory::{BuyerHash, LogIndex, OrderRef, SkuId};
 
 use crate::Place;
 use crate::frame::damaged;
+use crate::limits::STATUS_GROUP;
 
 pub(crate) const THROUGH_KEY: &[u8] = b"MT";
 pub(crate) const MISSING_KEY: &[u8] = b"MG";
@@ -23,6 +25,45 @@ pub(crate) fn page_key(place: Place) -> Vec<u8> {
     key(b'E', &[], place)
 }
 
+/// The key of an item that keeps statuses of the group that begins with `group`.
+pub(crate) fn statuses_key(group: OrderRef, newest: Place) -> Vec<u8> {
+    let mut key = status_key(group);
+    push_place(&mut key, newest);
+    key
+}
+
+/// Where the items of a group begin and end, single statuses of its orders among them.
+pub(crate) fn statuses_range(group: OrderRef) -> (Vec<u8>, Vec<u8>) {
+    let end = match group.position.checked_add(STATUS_GROUP) {
+        Some(position) => OrderRef { position, ..group },
+        None => OrderRef { index: LogIndex(group.index.0.saturating_add(1)), position: 0 },
+    };
+    (status_key(group), status_key(end))
+}
+
+/// Where all items with statuses begin and end.
+pub(crate) const ALL_STATUSES: (&[u8], &[u8]) = (b"S", b"T");
+
+/// Whose statuses an item keeps.
+pub(crate) enum StatusKey {
+    /// A single order's, in the form of format 2.
+    One(OrderRef),
+    /// Of a group that begins with this order.
+    Group(OrderRef),
+}
+
+impl StatusKey {
+    pub(crate) fn read(key: &[u8]) -> std::io::Result<Self> {
+        let order = |key| place_of(key).map(|(index, position)| OrderRef { index, position });
+        match key.len().checked_sub(1 + PLACE_BYTES) {
+            Some(0) => Ok(Self::One(order(key)?)),
+            Some(PLACE_BYTES) => Ok(Self::Group(order(&key[..=PLACE_BYTES])?)),
+            _ => Err(damaged("the key of a status is of a wrong length")),
+        }
+    }
+}
+
+/// The key of a single order's status, in the form of format 2.
 pub(crate) fn status_key(order: OrderRef) -> Vec<u8> {
     key(b'S', &[], (order.index, order.position))
 }
@@ -39,9 +80,13 @@ fn key(tag: u8, scope: &[u8], place: Place) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + scope.len() + PLACE_BYTES);
     key.push(tag);
     key.extend_from_slice(scope);
+    push_place(&mut key, place);
+    key
+}
+
+fn push_place(key: &mut Vec<u8>, place: Place) {
     key.extend_from_slice(&place.0.0.to_be_bytes());
     key.extend_from_slice(&place.1.to_be_bytes());
-    key
 }
 
 /// The place at the end of a key.

@@ -15,10 +15,11 @@ use crate::dir_lock::DirLock;
 use crate::engine::{Engine, Slice};
 use crate::limits::{ORDER_GATHER_BYTES, ORDER_UNWRITTEN_BYTES, POISON_LOOK_MS};
 use crate::memtable::Memtable;
-use crate::order_keys::{after, page_key, status_key};
+use crate::order_keys::{after, page_key};
 use crate::page_writer::recover;
-use crate::pages::{Page, Put, StatusV1, puts_of};
+use crate::pages::{Page, Put, puts_of};
 use crate::poison::Poison;
+use crate::statuses::{self, StatusReader};
 use crate::watchdog::Watchdog;
 use crate::workers::{Bell, start_page_writer};
 use crate::{Disk, ListPage, Missing, OpenError, PageBlock, Place, Query, StoredOrder, Syncer};
@@ -88,9 +89,8 @@ impl OrderLog {
         let mut memtable = core.wait_for_room()?;
         let was_clean = !memtable.is_dirty();
         memtable.miss_before(index);
-        for put in puts {
-            memtable.put(put);
-        }
+        puts.items.into_iter().for_each(|put| memtable.put(put));
+        puts.statuses.into_iter().for_each(|(order, status)| memtable.put_status(order, status));
         memtable.appended = Some(index);
         if was_clean || memtable.active_bytes() > ORDER_GATHER_BYTES || memtable.is_sync_due() {
             core.filled.notify_one();
@@ -131,10 +131,9 @@ impl OrderLog {
         self.or_poison(self.handle.core.order(order))
     }
 
-    /// What became of an order after its acceptance, as far as the log goes; none while nothing did. Does not look whether
-    /// there is such an order.
-    pub fn change_of(&self, order: OrderRef) -> io::Result<Option<StatusAt>> {
-        Ok(self.or_poison(self.handle.core.status(order))?.map(|changed| changed.status))
+    /// For who walks along orders and asks what became of each.
+    pub fn changes(&self) -> Changes {
+        Changes { log: self.clone(), statuses: StatusReader::default() }
     }
 
     /// Orders, newest first. Work per call is bounded: it may return fewer than asked, or none, and a cursor. None if
@@ -210,6 +209,20 @@ impl OrderLog {
     /// Bytes on disk, for the gauge.
     pub fn size_on_disk(&self) -> io::Result<u64> {
         self.handle.core.engine.size_on_disk()
+    }
+}
+
+/// What became of orders, as far as the log went when it was first asked about one or its neighbours.
+pub struct Changes {
+    log: OrderLog,
+    statuses: StatusReader,
+}
+
+impl Changes {
+    /// What became of an order after its acceptance; none while nothing did. Does not look whether there is such an order.
+    pub fn of(&mut self, order: OrderRef) -> io::Result<Option<StatusAt>> {
+        let status = self.statuses.status(&self.log.handle.core, order);
+        Ok(self.log.or_poison(status)?.map(|changed| changed.status))
     }
 }
 
@@ -293,32 +306,21 @@ impl OrderCore {
             let (key, value) = item?;
             Page::read(&key, &value)?;
         }
-        let first = OrderRef { index: LogIndex(0), position: 0 };
-        let last = OrderRef { index: LogIndex(u64::MAX), position: u16::MAX };
-        for item in self.engine.range(&status_key(first), &status_key(last)) {
-            let (key, value) = item?;
-            StatusV1::read(&key, &value)?;
-        }
-        Ok(())
+        statuses::check(&self.engine)
     }
 
     pub(crate) fn order(&self, at: OrderRef) -> io::Result<Option<StoredOrder>> {
         let Some(page) = self.page_of((at.index, at.position))? else { return Ok(None) };
         let event = page.events.into_iter().find(|event| event.position == at.position);
-        event.map_or(Ok(None), |event| self.stored(event, page.stamp))
+        event.map_or(Ok(None), |event| self.stored(event, page.stamp, &mut StatusReader::default()))
     }
 
     /// The order that an event accepted, as it is now; none for other events.
-    pub(crate) fn stored(&self, event: Event, stamp: Stamp) -> io::Result<Option<StoredOrder>> {
+    pub(crate) fn stored(&self, event: Event, stamp: Stamp, statuses: &mut StatusReader) -> io::Result<Option<StoredOrder>> {
         let EventKind::Accepted { order, status: accepted_status } = event.kind else { return Ok(None) };
-        let changed = self.status(order.at)?.map(|changed| changed.status);
+        let changed = statuses.status(self, order.at)?.map(|changed| changed.status);
         let status = changed.unwrap_or(StatusAt { status: accepted_status, since: stamp });
         Ok(Some(StoredOrder { order, status, accepted_status }))
-    }
-
-    pub(crate) fn status(&self, order: OrderRef) -> io::Result<Option<StatusV1>> {
-        let key = status_key(order);
-        self.get(&key)?.map(|value| StatusV1::read(&key, &value)).transpose()
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Order of a round: pages, marks and statuses in small batches; then, in the last batch, the index that they reach and the
 //! missing ranges; then a sync, if someone waits for one. After a crash entries beyond the stored index may be there in
-//! part: they are applied again, and write the same keys.
+//! part: they are applied again, and write the same pages and marks, and the same statuses in items of other rounds.
 
+use std::borrow::Cow;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
@@ -21,6 +22,7 @@ use crate::memtable::{Gathered, Memtable};
 use crate::order_keys::{MISSING_KEY, THROUGH_KEY};
 use crate::order_log::OrderCore;
 use crate::planted::{self, Planted};
+use crate::statuses;
 
 /// What the database says about itself; `InvalidData` if it is damaged.
 pub(crate) fn recover(engine: &Engine) -> io::Result<Memtable> {
@@ -107,8 +109,10 @@ fn gather(core: &OrderCore) -> Option<(Gathered, bool)> {
 
 fn write(engine: &Engine, gathered: &Gathered) -> io::Result<()> {
     let mut batch = Batch::default();
-    for (key, value) in gathered.table.iter() {
-        batch.put(key, value.clone());
+    let items = gathered.table.items.iter().map(|(key, value)| (Cow::Borrowed(key), value.clone()));
+    let statuses = statuses::puts_of(&gathered.table.statuses).map(|(key, value)| (Cow::Owned(key), value));
+    for (key, value) in items.chain(statuses) {
+        batch.put(&key, value);
         if batch.bytes() >= ORDER_BATCH_BYTES {
             engine.apply(std::mem::take(&mut batch))?;
         }

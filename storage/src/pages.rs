@@ -6,12 +6,12 @@
 use std::io;
 
 use holdfast_inventory::{Event, EventKind, LogIndex, OrderRef, SkuId, Stamp, StatusAt, codec};
-use serde::{Deserialize, Serialize};
 
 use crate::engine::Slice;
-use crate::frame::{FRAME_BYTES, close, damaged, seal, unseal};
+use crate::frame::{FRAME_BYTES, close, damaged, unseal};
 use crate::limits::{MAX_VALUE_BYTES, PAGE_BYTES};
-use crate::order_keys::{buyer_key, page_key, place_of, sku_key, status_key};
+use crate::order_keys::{buyer_key, page_key, place_of, sku_key};
+use crate::statuses::StatusV1;
 
 /// Bytes of a page's stamp.
 const STAMP_BYTES: usize = 8;
@@ -48,19 +48,6 @@ impl Page {
 /// A key and its value, to be written.
 pub(crate) type Put = (Vec<u8>, Slice);
 
-/// The latest status of an order, with the event that set it: an older event never overwrites a newer one's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StatusV1 {
-    pub(crate) at: Place,
-    pub(crate) status: StatusAt,
-}
-
-impl StatusV1 {
-    pub(crate) fn read(key: &[u8], value: &[u8]) -> io::Result<Self> {
-        codec::decode(unseal(key, value)?).map_err(|error| damaged(&format!("an order's status: {error}")))
-    }
-}
-
 /// What the events of a page add to the log beside the page.
 pub(crate) struct Derived {
     /// Keys by which lists find the page or the order.
@@ -70,8 +57,17 @@ pub(crate) struct Derived {
 }
 
 /// Everything that an entry's events add to the log.
-pub(crate) fn puts_of(index: LogIndex, stamp: Stamp, events: &[Event]) -> Vec<Put> {
-    let mut puts = Vec::new();
+#[derive(Default)]
+pub(crate) struct Puts {
+    /// Pages and marks.
+    pub(crate) items: Vec<Put>,
+    /// Statuses that changed, in order.
+    pub(crate) statuses: Vec<(OrderRef, StatusV1)>,
+}
+
+/// What the events of an entry add to the log.
+pub(crate) fn puts_of(index: LogIndex, stamp: Stamp, events: &[Event]) -> Puts {
+    let mut puts = Puts::default();
     let mut page = Draft::new(index, stamp);
     for (at, event) in events.iter().enumerate() {
         let before = page.value.len();
@@ -112,15 +108,15 @@ impl Draft {
 
     /// Adds the page of the first `bytes`, which hold the events from `begin` to the end of `events`, if there are any. What is
     /// behind them begins the next page.
-    fn finish(&mut self, bytes: usize, events: &[Event], puts: &mut Vec<Put>) {
+    fn finish(&mut self, bytes: usize, events: &[Event], puts: &mut Puts) {
         let Some(first) = events.get(self.begin) else { return };
         let place = (self.index, first.position);
         let derived = derive(place, self.stamp, &events[self.begin..]);
         let key = page_key(place);
         close(&key, &mut self.value[..bytes]);
-        puts.push((key, self.value[..bytes].into()));
-        puts.extend(derived.marks);
-        puts.extend(derived.statuses.iter().map(|(order, status)| status_put(*order, status)));
+        puts.items.push((key, self.value[..bytes].into()));
+        puts.items.extend(derived.marks);
+        puts.statuses.extend(derived.statuses);
         self.begin = events.len();
         self.value.drain(FRAME_BYTES + STAMP_BYTES..bytes);
     }
@@ -149,13 +145,6 @@ pub(crate) fn derive(first: Place, stamp: Stamp, events: &[Event]) -> Derived {
     derived
 }
 
-/// The value that keeps an order's latest status.
-pub(crate) fn status_put(order: OrderRef, status: &StatusV1) -> Put {
-    let key = status_key(order);
-    let value = seal(&key, &[&codec::encode(status)]).into();
-    (key, value)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -174,7 +163,7 @@ mod tests {
             let pages = puts_of(LogIndex(9), Stamp(7), &events);
             let mut read = Vec::new();
             let mut room = 0;
-            for (key, value) in &pages {
+            for (key, value) in &pages.items {
                 let page = Page::read(key, value).unwrap();
                 prop_assert_eq!((page.first, page.stamp), ((LogIndex(9), page.events[0].position), Stamp(7)));
                 prop_assert!(room < 4 + codec::encode(&page.events[0]).len(), "it had room on the page before");

@@ -15,7 +15,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::history::{accepted, at, order, stamp};
+use common::history::{is_sold, sold, stamp};
 use common::{append_and_wait, record};
 use holdfast_inventory::{LogIndex, NodeId};
 use holdfast_storage::{DataDir, Disk, OpenMode, Syncer};
@@ -57,7 +57,7 @@ fn child_that_writes_until_the_power_is_cut() {
     loop {
         append_and_wait(&log, vec![record(next, payload_bytes(next))]);
         writeln!(std::io::stderr(), "acknowledged {next}").unwrap();
-        orders.append(LogIndex(next), stamp(next), &[accepted(order(at(next, 0), "ann", &[1], None))]).unwrap();
+        orders.append(LogIndex(next), stamp(next), &sold(next)).unwrap();
         // Syncing another file would sync the file system's journal, and hide the planted bug.
         if next.is_multiple_of(50) && !no_sync {
             orders.sync_through(LogIndex(next)).unwrap();
@@ -252,10 +252,10 @@ fn a_power_cut_loses_nothing_that_was_acknowledged() {
         let orders = dir.orders().unwrap();
         assert!(!orders.was_reset() && orders.durable_index() >= Some(LogIndex(said.snapshot)), "round {round}");
         for index in 1..=said.snapshot {
-            assert!(orders.order(at(index, 0)).unwrap().is_some(), "round {round}, order of entry {index}");
+            assert!(is_sold(&orders, index, said.snapshot), "round {round}, orders of entry {index}");
         }
         for index in said.snapshot + 1..=last {
-            orders.append(LogIndex(index), stamp(index), &[accepted(order(at(index, 0), "ann", &[1], None))]).unwrap();
+            orders.append(LogIndex(index), stamp(index), &sold(index)).unwrap();
         }
         println!("round {round}: acknowledged {}, recovered {last}, purged {purged}", said.acknowledged);
     }

@@ -1,6 +1,7 @@
 //! A history of orders for tests of the order log.
 
 use holdfast_inventory::{BuyerHash, Event, EventKind, KeyHash, Line, LogIndex, NodeId, Order, OrderRef, SkuId, Stamp, Status};
+use holdfast_storage::OrderLog;
 
 pub fn at(index: u64, position: u16) -> OrderRef {
     OrderRef { index: LogIndex(index), position }
@@ -27,4 +28,19 @@ pub fn changed(position: u16, order: OrderRef, status: Status) -> Event {
 
 pub fn forgotten(position: u16, buyer: u128, latest: OrderRef) -> Event {
     Event { position, kind: EventKind::BuyerForgotten { buyer: BuyerHash(buyer), latest } }
+}
+
+/// An entry that accepts three orders and confirms those of the entry before.
+pub fn sold(index: u64) -> Vec<Event> {
+    let accepted = (0..3).map(|position| accepted(order(at(index, position), "ann", &[1], None)));
+    let confirmed = (0..3).filter(|_| index > 1).map(|position| changed(3 + position, at(index - 1, position), Status::Confirmed));
+    accepted.chain(confirmed).collect()
+}
+
+/// Whether a log that reaches entry `last` tells what [`sold`] did in entry `index`.
+pub fn is_sold(log: &OrderLog, index: u64, last: u64) -> bool {
+    (0..3).all(|position| {
+        let stored = log.order(at(index, position)).unwrap();
+        stored.is_some_and(|stored| index >= last || (stored.status.status, stored.status.since) == (Status::Confirmed, stamp(index + 1)))
+    })
 }
