@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Command, Stamp, plain_batch};
+use crate::{Command, Event, Stamp, plain_batch, plain_event};
 
 /// Version of an encoded entry.
 pub const ENTRY_VERSION: u8 = 1;
@@ -54,6 +54,13 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 #[allow(clippy::expect_used)]
 pub fn encode_onto<T: Serialize + ?Sized>(value: &T, bytes: &mut Vec<u8>) {
     bincode::serde::encode_into_writer(value, Onto(bytes), CONFIG).expect("in-memory encoding of a plain type");
+}
+
+/// Appends an event, as [`encode_onto`] would.
+pub fn encode_event_onto(event: &Event, bytes: &mut Vec<u8>) {
+    if !plain_event::write(event, bytes) {
+        encode_onto(event, bytes);
+    }
 }
 
 struct Onto<'a>(&'a mut Vec<u8>);

@@ -100,7 +100,7 @@ impl Draft {
     fn push(&mut self, event: &Event) {
         let at = self.value.len();
         self.value.extend_from_slice(&[0; 4]);
-        codec::encode_onto(event, &mut self.value);
+        codec::encode_event_onto(event, &mut self.value);
         // An event is far below 4 GiB: its texts are bounded at the edge of the cluster.
         let length = u32::try_from(self.value.len() - at - 4).unwrap_or(u32::MAX);
         self.value[at..at + 4].copy_from_slice(&length.to_le_bytes());
