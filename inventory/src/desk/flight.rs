@@ -1,11 +1,10 @@
 //! A batch on its way: its bytes, which never change, and who waits for it.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
+use crate::desk::limits::ENTRY_HEADER_BYTES;
 use crate::desk::pending::Pending;
-use crate::{Batch, Command, Content, Millis, Moment, OrderRequest, Request, Seq, SessionId, Transition, codec};
+use crate::{Batch, Command, Millis, Moment, Request, Seq, SessionId, codec};
 
 /// The batch in flight.
 pub(super) struct Flight<W> {
@@ -19,8 +18,17 @@ pub(super) struct Flight<W> {
 
 /// Encodes the batch command for `items`, copying no text but into the bytes.
 pub(super) fn encode<W>(session: SessionId, seq: Seq, items: &[Pending<W>]) -> Bytes {
-    let requests = items.iter().map(|item| borrow(&item.ask.request)).collect();
-    codec::encode(&Command::Batch(Batch { session, seq, requests })).into()
+    let nothing = Command::Batch(Batch { session, seq, requests: Vec::new() });
+    let most = items.iter().map(|item| most_bytes(&item.ask.request)).sum::<usize>();
+    let mut bytes = Vec::with_capacity(ENTRY_HEADER_BYTES + most);
+    codec::encode_onto(&nothing, &mut bytes);
+    // The number of requests is what a batch without any ends with.
+    bytes.pop();
+    codec::encode_onto(&(items.len() as u64), &mut bytes);
+    for item in items {
+        codec::encode_onto(&item.ask.request, &mut bytes);
+    }
+    bytes.into()
 }
 
 /// At least as many bytes as `request` takes in an encoded batch.
@@ -43,40 +51,13 @@ pub(super) fn most_bytes(request: &Request<'_>) -> usize {
     }
 }
 
-fn borrow<'a>(request: &'a Request<'static>) -> Request<'a> {
-    match request {
-        Request::Order(order) => Request::Order(OrderRequest {
-            caller: Cow::Borrowed(&order.caller),
-            key: Cow::Borrowed(&order.key),
-            buyer: Cow::Borrowed(&order.buyer),
-            lines: order.lines.clone(),
-            confirm: order.confirm,
-            apply_before: order.apply_before,
-        }),
-        Request::Confirm(step) => Request::Confirm(borrow_step(step)),
-        Request::Release(step) => Request::Release(borrow_step(step)),
-        Request::Cancel(step) => Request::Cancel(borrow_step(step)),
-        Request::Extend(step) => Request::Extend(borrow_step(step)),
-        Request::Return { sku, units } => Request::Return { sku: *sku, units: *units },
-    }
-}
-
-fn borrow_step<'a>(step: &'a Transition<'static>) -> Transition<'a> {
-    let content = step.content.as_ref().map(|content| Content {
-        buyer: Cow::Borrowed(&*content.buyer),
-        lines: content.lines.clone(),
-        created: content.created,
-        node: content.node,
-    });
-    Transition { order: step.order, content, apply_before: step.apply_before }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
-    use crate::desk::limits::ENTRY_HEADER_BYTES;
     use crate::desk::{Ask, ClusterTime, Desk, DeskConfig};
-    use crate::{Incarnation, Line, Lines, LogIndex, MAX_NAME_BYTES, NodeId, OrderRef, SkuId, Stamp};
+    use crate::{Content, Incarnation, Line, Lines, LogIndex, MAX_NAME_BYTES, NodeId, OrderRef, OrderRequest, SkuId, Stamp, Transition};
 
     const HUGE: Stamp = Stamp(u64::MAX);
 
@@ -101,6 +82,17 @@ mod tests {
         let content = Content { buyer, lines: lines(16), created: HUGE, node: NodeId(u64::MAX) };
         let order = OrderRef { index: LogIndex(u64::MAX), position: u16::MAX };
         Transition { order, content: Some(content), apply_before: HUGE }
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_batch() {
+        for count in [0, 1, 250, 251, 300] {
+            let requests: Vec<_> =
+                (0..count).map(|at| if at % 3 == 0 { largest_order(at % 17) } else { Request::Extend(largest_step()) }).collect();
+            let items: Vec<_> = requests.iter().cloned().map(pending).collect();
+            let batch = Batch { session: SessionId(300), seq: Seq(7), requests };
+            assert_eq!(encode(SessionId(300), Seq(7), &items), codec::encode(&Command::Batch(batch)));
+        }
     }
 
     #[test]
