@@ -271,7 +271,7 @@ async fn propose_large_entries(cluster: &Cluster) {
     let large = Command::SetMode { skus: (0..150_000).map(SkuId).collect(), mode: Mode::Pooled };
     let large: bytes::Bytes = codec::encode(&large).into();
     for _ in 0..12 {
-        cluster.node(1).propose(large.clone()).await.unwrap();
+        cluster.node(1).propose(large.clone()).await.expect("it is proposed");
     }
 }
 

@@ -81,6 +81,9 @@ pub const SNAPSHOTS_KEPT: usize = 2;
 /// Longest chunk in a snapshot file.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 1 << 20;
 
+/// Bytes of a snapshot that are written between two syncs.
+pub const SNAPSHOT_SYNC_BYTES: usize = 4 << 20;
+
 /// Starts of its own that a disk remembers.
 pub const STARTS_KEPT: usize = 4_096;
 

@@ -138,6 +138,15 @@ pub(crate) fn verify(path: &Path) -> io::Result<SnapshotInfo> {
     for chunk in &mut reader {
         chunk?;
     }
+    about(path, reader)
+}
+
+/// Reads a file's header; tells what the file is if that is good.
+pub(crate) fn header(path: &Path) -> io::Result<SnapshotInfo> {
+    about(path, SnapshotReader::open(path)?)
+}
+
+fn about(path: &Path, reader: SnapshotReader) -> io::Result<SnapshotInfo> {
     let file_bytes = files::metadata(path)?.len();
     Ok(SnapshotInfo { index: reader.index, term: reader.term, meta: reader.meta, path: path.to_owned(), file_bytes })
 }

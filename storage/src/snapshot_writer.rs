@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use crate::abort;
 use crate::files::{self, File, OpenOptions};
-use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES};
+use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES, SNAPSHOT_SYNC_BYTES};
 use crate::planted::{self, Planted};
 use crate::{SnapshotInfo, Snapshots};
 
@@ -23,12 +23,26 @@ struct Part {
     snapshots: Snapshots,
     path: PathBuf,
     file: BufWriter<File>,
+    /// Bytes since the last sync.
+    unsynced: usize,
 }
 
 impl Part {
     fn create(snapshots: Snapshots, path: PathBuf) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
-        Ok(Self { snapshots, path, file: BufWriter::with_capacity(SNAPSHOT_CHUNK_BYTES, file) })
+        Ok(Self { snapshots, path, file: BufWriter::with_capacity(SNAPSHOT_CHUNK_BYTES, file), unsynced: 0 })
+    }
+
+    /// Synced now and then: what waits for the disk behind it, the Raft log first of all, waits for little.
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.unsynced += bytes.len();
+        if self.unsynced >= SNAPSHOT_SYNC_BYTES {
+            self.unsynced = 0;
+            self.file.flush()?;
+            self.file.get_ref().sync_data()?;
+        }
+        Ok(())
     }
 
     /// Synced before it gets its name.
@@ -103,7 +117,7 @@ impl SnapshotWriter {
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.checksum.update(bytes);
-        self.part.file.write_all(bytes)
+        self.part.put(bytes)
     }
 }
 
@@ -122,7 +136,7 @@ impl SnapshotReceiver {
     /// Adds bytes of the file, in order.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.bytes += bytes.len() as u64;
-        self.part.file.write_all(bytes)
+        self.part.put(bytes)
     }
 
     /// Bytes taken so far.

@@ -14,7 +14,7 @@ use crate::durable_file::sync_dir;
 use crate::files::{self, File};
 use crate::limits::SNAPSHOTS_KEPT;
 use crate::planted::{self, Planted};
-use crate::snapshot_reader::verify;
+use crate::snapshot_reader::{header, verify};
 use crate::{OpenError, SnapshotReader, SnapshotReceiver, SnapshotWriter};
 
 const SUFFIX: &str = "snap";
@@ -64,18 +64,23 @@ struct State {
 }
 
 impl Snapshots {
-    /// Checks every file whole; damaged ones are set aside and unfinished ones removed, so that the one before is the newest.
+    /// Checks the newest file whole, and one before it if it is damaged; of what is older only the header. Damaged ones are set aside,
+    /// unfinished ones removed.
     pub(crate) fn open(dir: &Path) -> Result<Self, OpenError> {
-        let (mut good, mut damaged) = (Vec::new(), Vec::new());
+        let (mut found, mut good, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
         for entry in files::read_dir(dir).map_err(OpenError::io(dir))? {
             let path = entry.map_err(OpenError::io(dir))?.path();
             match path.extension().and_then(|suffix| suffix.to_str()) {
-                Some(SUFFIX) => match check(&path)? {
-                    Some(info) => good.push(info),
-                    None => damaged.extend(path.file_name().map(|name| name.to_string_lossy().into_owned())),
-                },
+                Some(SUFFIX) => found.push(path),
                 Some(PART_SUFFIX) => files::remove_file(&path).map_err(OpenError::io(&path))?,
                 _ => {}
+            }
+        }
+        found.sort_by_cached_key(|path| std::cmp::Reverse(named(path)));
+        for path in found {
+            match check(&path, if good.is_empty() { verify } else { header })? {
+                Some(info) => good.push(info),
+                None => damaged.extend(path.file_name().map(|name| name.to_string_lossy().into_owned())),
             }
         }
         good.sort_by_key(|info| (info.index, info.term));
@@ -144,9 +149,15 @@ impl Snapshots {
     }
 }
 
-/// The snapshot at `path`; none if it is damaged, after setting it aside.
-fn check(path: &Path) -> Result<Option<SnapshotInfo>, OpenError> {
-    match verify(path) {
+/// The index and term in a file's name.
+fn named(path: &Path) -> Option<(u64, u64)> {
+    let (index, term) = path.file_stem()?.to_str()?.split_once('-')?;
+    Some((index.parse().ok()?, term.parse().ok()?))
+}
+
+/// The snapshot at `path`, as `read` finds it; none if it is damaged, after setting it aside.
+fn check(path: &Path, read: impl FnOnce(&Path) -> io::Result<SnapshotInfo>) -> Result<Option<SnapshotInfo>, OpenError> {
+    match read(path) {
         Ok(info) => Ok(Some(info)),
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
             tracing::error!(path = %path.display(), %error, "a snapshot is damaged and set aside; an older one or a peer replaces it");
