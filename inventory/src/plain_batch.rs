@@ -13,7 +13,7 @@ use crate::{
 /// for each number.
 const MOST_BYTES: usize = 1 << 20;
 
-/// No request takes fewer.
+/// Few requests take fewer: so many are made room for.
 const REQUEST_BYTES: usize = 5;
 
 /// The batch in `bytes`, text borrowed from them.

@@ -93,8 +93,8 @@ pub enum ReplayError {
 /// from the order log is written to it: give a copy. Blocks.
 pub fn replay(data: &DataDir) -> Result<Replay, ReplayError> {
     let (log, snapshots, orders) = (data.log()?, data.snapshots()?, data.orders()?);
-    if let Some(name) = snapshots.damaged().first() {
-        return Err(ReplayError::Snapshot(name.clone()));
+    if let Some(name) = snapshots.damaged().first().cloned().map_or_else(|| snapshots.find_damaged(), |name| Ok(Some(name)))? {
+        return Err(ReplayError::Snapshot(name));
     }
     let stored = snapshots.newest().map(|info| load(&snapshots, &info)).transpose()?;
     let snapshot = stored.as_ref().map(Inventory::last_index);

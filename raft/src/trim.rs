@@ -18,14 +18,19 @@ pub(crate) async fn run(consensus: Consensus, log: LogStore, snapshots: Snapshot
     let mut asked = None;
     loop {
         tokio::time::sleep(Duration::from_millis(limits::TRIM_EVERY_MS)).await;
-        let snapshot = consensus.metrics().borrow_watched().snapshot.as_ref().map(openraft::LogId::index);
+        let (snapshot, applied) = {
+            let metrics = consensus.metrics();
+            let now = metrics.borrow_watched();
+            (now.snapshot.as_ref().map(openraft::LogId::index), now.last_applied.as_ref().map(openraft::LogId::index))
+        };
         let purged = match log.purge_keeping(policy.keep_bytes).filter(|upto| snapshot >= Some(*upto)) {
             Some(upto) => consensus.trigger().purge_log(upto).await,
             None => Ok(()),
         };
         let kept = tail_bytes(&snapshots, policy);
-        // One that was asked for may still be in the making.
-        let is_due = log.purge_keeping(kept).is_some_and(|upto| snapshot < Some(upto)) && asked != snapshot.or(Some(0));
+        // What is not applied is in no snapshot that could be made now. One that was asked for may still be in the making.
+        let is_behind = log.purge_keeping(kept).is_some_and(|upto| snapshot < Some(upto) && Some(upto) <= applied);
+        let is_due = is_behind && asked != snapshot.or(Some(0));
         let made = if is_due {
             asked = snapshot.or(Some(0));
             tracing::info!(log_bytes = log.log_bytes(), kept_bytes = kept, "so much of the log is in no snapshot: one is made");

@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::Bytes;
-use holdfast_inventory::{Event, LogIndex, Stamp};
+use holdfast_inventory::{Event, LogIndex, OrderRef, Stamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Place;
@@ -13,7 +13,7 @@ use crate::memtable::Memtable;
 use crate::order_keys::{after, page_key, place_of};
 use crate::order_log::OrderCore;
 use crate::pages::{Page, derive};
-use crate::statuses::{group_of, stored};
+use crate::statuses::{ByOrder, group_of, stored};
 
 /// A range of history that this node does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,10 +165,16 @@ impl OrderCore {
         memtable.put((page_key(page.first), value[..].into()));
         derived.marks.into_iter().for_each(|mark| memtable.put(mark));
         // The memtable stays locked from the look to the change: no newer status comes in between.
+        let mut read: Option<(OrderRef, ByOrder)> = None;
         for (order, status) in derived.statuses {
-            let known = match memtable.status(order) {
-                Some(known) => Some(known),
-                None => stored(&self.engine, group_of(order))?.remove(&order),
+            let group = group_of(order);
+            let known = match (memtable.status(order), &read) {
+                (Some(known), _) => Some(known),
+                (None, Some((of, statuses))) if *of == group => statuses.get(&order).copied(),
+                (None, _) => {
+                    let (_, statuses) = read.insert((group, stored(&self.engine, group)?));
+                    statuses.get(&order).copied()
+                }
             };
             if known.is_none_or(|known| known.at < status.at) {
                 memtable.put_status(order, status);

@@ -15,12 +15,13 @@ use holdfast_inventory::{LogIndex, codec};
 use crate::Missing;
 use crate::abort;
 use crate::background::give_way;
-use crate::engine::{Batch, Engine};
+use crate::engine::{Batch, Engine, Slice};
 use crate::frame::{damaged, seal, unseal};
 use crate::limits::{ORDER_BATCH_BYTES, ORDER_GATHER_BYTES, ORDER_GATHER_MS};
 use crate::memtable::{Gathered, Memtable};
 use crate::order_keys::{MISSING_KEY, THROUGH_KEY};
 use crate::order_log::OrderCore;
+use crate::pages::Put;
 use crate::planted::{self, Planted};
 use crate::statuses;
 
@@ -107,11 +108,21 @@ fn gather(core: &OrderCore) -> Option<(Gathered, bool)> {
     }
 }
 
+/// Statuses under a key that is there already: of a round before a crash.
+fn with_before<'a>(engine: &Engine, (key, value): Put) -> io::Result<(Cow<'a, [u8]>, Slice)> {
+    let value = match engine.get(&key)? {
+        Some(before) => statuses::joined(&key, &before, &value)?,
+        None => value,
+    };
+    Ok((Cow::Owned(key), value))
+}
+
 fn write(engine: &Engine, gathered: &Gathered) -> io::Result<()> {
     let mut batch = Batch::default();
-    let items = gathered.table.items.iter().map(|(key, value)| (Cow::Borrowed(key), value.clone()));
-    let statuses = statuses::puts_of(&gathered.table.statuses).map(|(key, value)| (Cow::Owned(key), value));
-    for (key, value) in items.chain(statuses) {
+    let items = gathered.table.items.iter().map(|(key, value)| Ok((Cow::Borrowed(&key[..]), value.clone())));
+    let statuses = statuses::puts_of(&gathered.table.statuses).map(|put| with_before(engine, put));
+    for item in items.chain(statuses) {
+        let (key, value) = item?;
         batch.put(&key, value);
         if batch.bytes() >= ORDER_BATCH_BYTES {
             engine.apply(std::mem::take(&mut batch))?;
@@ -124,4 +135,35 @@ fn write(engine: &Engine, gathered: &Gathered) -> io::Result<()> {
         batch.put(MISSING_KEY, seal(MISSING_KEY, &[&codec::encode(missing)]).into());
     }
     engine.apply(batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use holdfast_inventory::{OrderRef, Stamp, Status, StatusAt};
+
+    use super::*;
+    use crate::DataSync;
+    use crate::memtable::Table;
+    use crate::statuses::{ByOrder, StatusV1, stored};
+
+    fn at(position: u16, index: u64) -> (OrderRef, StatusV1) {
+        let status = StatusAt { status: Status::Confirmed, since: Stamp(index) };
+        (OrderRef { index: LogIndex(1), position }, StatusV1 { at: (LogIndex(index), position), status })
+    }
+
+    /// A peer's page of entry 2 and entry 3 from the log in one round; a crash between its batches; entry 3 once more, while the
+    /// database still has what entry 2 said.
+    #[test]
+    fn a_round_that_is_written_again_with_less_takes_nothing_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(&dir.path().join("db"), Arc::new(DataSync)).unwrap();
+        let (from_peer, from_log) = (at(4, 2), at(5, 3));
+        for statuses in [ByOrder::from([from_peer, from_log]), ByOrder::from([from_log])] {
+            let table = Arc::new(Table { statuses, ..Table::default() });
+            write(&engine, &Gathered { table, through: None, missing: None }).unwrap();
+        }
+        assert_eq!(stored(&engine, OrderRef { index: LogIndex(1), position: 0 }).unwrap(), ByOrder::from([from_peer, from_log]));
+    }
 }

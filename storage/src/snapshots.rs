@@ -64,27 +64,48 @@ struct State {
 }
 
 impl Snapshots {
-    /// Checks the newest file whole, and one before it if it is damaged; of what is older only the header. Damaged ones are set aside,
+    /// Checks the newest file whole, and the one before it only if it is damaged; of all others the header. Damaged ones are set aside,
     /// unfinished ones removed.
     pub(crate) fn open(dir: &Path) -> Result<Self, OpenError> {
         let (mut found, mut good, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
+        let mut set_aside = |path: &Path| damaged.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
         for entry in files::read_dir(dir).map_err(OpenError::io(dir))? {
             let path = entry.map_err(OpenError::io(dir))?.path();
             match path.extension().and_then(|suffix| suffix.to_str()) {
-                Some(SUFFIX) => found.push(path),
+                Some(SUFFIX) => match check(&path, header)? {
+                    Some(info) => found.push(info),
+                    None => set_aside(&path),
+                },
                 Some(PART_SUFFIX) => files::remove_file(&path).map_err(OpenError::io(&path))?,
                 _ => {}
             }
         }
-        found.sort_by_cached_key(|path| std::cmp::Reverse(named(path)));
-        for path in found {
-            match check(&path, if good.is_empty() { verify } else { header })? {
-                Some(info) => good.push(info),
-                None => damaged.extend(path.file_name().map(|name| name.to_string_lossy().into_owned())),
+        found.sort_by_key(|info| (info.index, info.term));
+        while let Some(newest) = found.pop() {
+            match check(&newest.path, verify)? {
+                Some(info) => {
+                    found.push(info);
+                    good = std::mem::take(&mut found);
+                }
+                None => set_aside(&newest.path),
             }
         }
-        good.sort_by_key(|info| (info.index, info.term));
         Ok(Self { inner: Arc::new(Inner { dir: dir.to_owned(), damaged, state: Mutex::new(State { good, parts: 0 }) }) })
+    }
+
+    /// Reads every file whole; the name of one that is damaged.
+    pub fn find_damaged(&self) -> io::Result<Option<String>> {
+        let kept = self.state().good.clone();
+        for info in kept {
+            match verify(&info.path) {
+                Ok(_) => {}
+                Err(error) if is_damage(&error) => {
+                    return Ok(info.path.file_name().map(|name| name.to_string_lossy().into_owned()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     /// Names of the files that were damaged, and were set aside, when the directory was opened.
@@ -149,17 +170,15 @@ impl Snapshots {
     }
 }
 
-/// The index and term in a file's name.
-fn named(path: &Path) -> Option<(u64, u64)> {
-    let (index, term) = path.file_stem()?.to_str()?.split_once('-')?;
-    Some((index.parse().ok()?, term.parse().ok()?))
+fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }
 
 /// The snapshot at `path`, as `read` finds it; none if it is damaged, after setting it aside.
 fn check(path: &Path, read: impl FnOnce(&Path) -> io::Result<SnapshotInfo>) -> Result<Option<SnapshotInfo>, OpenError> {
     match read(path) {
         Ok(info) => Ok(Some(info)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
+        Err(error) if is_damage(&error) => {
             tracing::error!(path = %path.display(), %error, "a snapshot is damaged and set aside; an older one or a peer replaces it");
             files::rename(path, path.with_extension("damaged")).map_err(OpenError::io(path))?;
             Ok(None)

@@ -1,9 +1,10 @@
 //! Statuses that changed since their orders' acceptance, as the database keeps them: of neighbours, written together.
 //!
-//! A group is the orders of one entry within [`STATUS_GROUP`] positions. What a round of the writer has of a group is one item, and
-//! nothing is read to write it; an order's status is the newest of all that the group's items say. Two items of a group have the same
-//! key only if their newest change is the same one: a round written again after a crash. Confirming the orders of a batch
-//! one soon after the other costs a few items so, and confirming single orders of long ago as many as there are orders.
+//! A group is the orders of one entry within [`STATUS_GROUP`] positions. What a round of the writer has of a group is one item; an
+//! order's status is the newest of all that the group's items say. Two items of a group have the same key only if their newest change
+//! is the same one: a round written again after a crash. It may have less to say then, of what a peer had sent before the crash, and
+//! so is joined with what is there. Confirming the orders of a batch one soon after the other costs a few items so, and confirming
+//! single orders of long ago as many as there are orders.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,7 +13,7 @@ use std::ops::RangeInclusive;
 use holdfast_inventory::{OrderRef, StatusAt, codec};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Slice};
 use crate::frame::{damaged, seal, unseal};
 use crate::limits::STATUS_GROUP;
 use crate::order_keys::{ALL_STATUSES, StatusKey, statuses_key, statuses_range};
@@ -62,6 +63,15 @@ pub(crate) fn puts_of(statuses: &ByOrder) -> impl Iterator<Item = Put> {
         let value = seal(&key, &[&codec::encode(&body)]).into();
         Some((key, value))
     })
+}
+
+/// What two items under one key say together, as a third one.
+pub(crate) fn joined(key: &[u8], one: &[u8], other: &[u8]) -> io::Result<Slice> {
+    let mut statuses = ByOrder::new();
+    read(key, one, &mut statuses)?;
+    read(key, other, &mut statuses)?;
+    let put = puts_of(&statuses).find(|(joined, _)| joined == key);
+    put.map(|(_, value)| value).ok_or_else(|| damaged("an order's status is under another one's key"))
 }
 
 /// Adds to `statuses` what the item says, newer than what is there.
