@@ -8,7 +8,7 @@ use holdfast_storage::{OrderLog, SnapshotInfo, SnapshotReceiver, Snapshots};
 use openraft::alias::SnapshotOf;
 use openraft::storage::RaftSnapshotBuilder;
 
-use crate::blocking::{blocking, in_background};
+use crate::blocking::blocking;
 use crate::machine::Machine;
 use crate::mirror::{SnapshotMetaV1, from_disk, to_disk};
 use crate::planted::{self, Planted};
@@ -54,7 +54,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         let meta = SnapshotMeta { last_log_id: self.last, last_membership: self.membership.clone() };
         let stored_meta = to_disk(&SnapshotMetaV1::from(&meta));
         let (orders, snapshots, last) = (self.orders.clone(), self.snapshots.clone(), self.last);
-        let info = in_background("snapshot", move || {
+        let info = blocking(move || {
             // The log is purged behind a snapshot, and could then never again give the order log what it lacks: history
             // up to here is durable before the snapshot can be seen.
             if let Some(last) = last.as_ref().filter(|_| !planted::is(Planted::SnapshotBeforeOrders)) {

@@ -6,7 +6,7 @@ use crate::limits::BACKGROUND_NICE;
 
 /// Lowers the priority of the calling thread, and of those that it starts from now on: a thread that answers buyers, or writes the
 /// Raft log, no longer waits on its core until such work is done. Where that is refused, it runs as before.
-pub fn give_way() {
+pub(crate) fn give_way() {
     // On Linux, none means the calling thread and not its process.
     if let Err(error) = setpriority_process(None, BACKGROUND_NICE) {
         tracing::debug!(%error, "background work runs at full priority");

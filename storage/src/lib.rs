@@ -87,7 +87,6 @@ mod workers;
 use simulated::engine;
 
 pub use backfill::{Missing, PageBlock};
-pub use background::give_way;
 pub use data_dir::{DataDir, OpenMode};
 pub use identity::{ClusterId, DiskId, Identity, Roster};
 pub use listing::{BuyerChain, ListPage, Query, StoredOrder};
