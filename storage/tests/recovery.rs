@@ -8,6 +8,7 @@ mod common;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::history::{is_sold, sold, stamp};
 use common::{append_and_wait, record};
@@ -15,6 +16,13 @@ use holdfast_inventory::{LogIndex, NodeId};
 use holdfast_storage::{DataDir, OpenError, OpenMode};
 
 const CHILD_DIR: &str = "STORAGE_TEST_CHILD_DIR";
+
+/// A child has the locks of this process until it is another program: whoever starts one, or lets a directory go and opens it again,
+/// does so alone.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn open(root: &Path) -> DataDir {
     let dir = DataDir::open(root, OpenMode::Create).unwrap();
@@ -70,6 +78,7 @@ fn append_and_kill(root: &Path, at_least: u64) -> u64 {
 
 #[test]
 fn after_a_kill_every_acknowledged_record_and_synced_order_is_there() {
+    let _alone = alone();
     let root = tempfile::tempdir().unwrap();
     for round in 1..=4 {
         let acknowledged = append_and_kill(root.path(), round * 60);
@@ -96,6 +105,7 @@ fn after_a_kill_every_acknowledged_record_and_synced_order_is_there() {
 /// Cuts the last segment in steps: everything in it was acknowledged, so a log that became shorter must not open.
 #[test]
 fn a_torn_tail_of_acknowledged_records_refuses_to_open() {
+    let _alone = alone();
     let root = tempfile::tempdir().unwrap();
     let log = open(root.path()).log().unwrap();
     for index in 0..200 {
