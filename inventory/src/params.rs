@@ -31,7 +31,7 @@ pub struct Params {
     pub max_line_units: u32,
     /// Most lines in one order.
     pub max_lines: u8,
-    /// Most requests in one batch.
+    /// Most requests in one batch. A batch is applied in one go: a node whose only thread does it answers no heartbeat meanwhile.
     pub max_batch_requests: u32,
     /// Longest encoded entry, in bytes.
     pub max_entry_bytes: u32,
@@ -61,7 +61,7 @@ impl Default for Params {
             max_stock: 1_000_000_000_000,
             max_line_units: 1_000,
             max_lines: 16,
-            max_batch_requests: 8_192,
+            max_batch_requests: 2_048,
             max_entry_bytes: 1 << 20,
             sweep_per_entry: 2_048,
             pooled_below_per_node: 64,

@@ -38,6 +38,9 @@ pub(crate) struct Parts {
     pub(crate) alarm: Alarm,
 }
 
+/// Committed entries that are ready together.
+type Chunk = std::vec::IntoIter<io::Result<EntryResponder<TypeConfig>>>;
+
 /// The state machine.
 pub(crate) struct Machine {
     pub(crate) parts: Parts,
@@ -77,25 +80,31 @@ impl Machine {
         Ok(applied)
     }
 
-    fn apply_chunk(&mut self, chunk: Vec<io::Result<EntryResponder<TypeConfig>>>) -> io::Result<()> {
+    /// Applies entries from the front of `chunk`, until it is empty or they come to [`limits::APPLY_BYTES`]; whether they did.
+    fn apply_front(&mut self, chunk: &mut Chunk) -> io::Result<bool> {
         let mut batch = Vec::with_capacity(chunk.len());
         let mut waiting = Vec::new();
-        for item in chunk {
+        let mut bytes = 0;
+        for item in chunk.by_ref() {
             let (entry, responder) = item?;
             abort::point("apply");
             let applied = self.apply_entry(&entry)?;
+            bytes += payload_bytes(&entry);
             if let Some(responder) = responder {
                 let response = Response { index: applied.index, stamp: applied.stamp, outcome: applied.outcome.clone() };
                 waiting.push((responder, response));
             }
             batch.push(applied);
+            if bytes >= limits::APPLY_BYTES {
+                break;
+            }
         }
         self.publish(batch)?;
         abort::point("applied");
         for (responder, response) in waiting {
             responder.send(response);
         }
-        Ok(())
+        Ok(bytes >= limits::APPLY_BYTES)
     }
 
     fn publish(&self, batch: Vec<Applied>) -> io::Result<()> {
@@ -108,6 +117,13 @@ impl Machine {
             self.parts.progress.send_replace(last);
         }
         Ok(())
+    }
+}
+
+fn payload_bytes(entry: &LogEntry) -> usize {
+    match &entry.payload {
+        EntryPayload::Normal(payload) => payload.0.len(),
+        EntryPayload::Blank | EntryPayload::Membership(_) => 0,
     }
 }
 
@@ -125,7 +141,13 @@ impl RaftStateMachine<TypeConfig> for Machine {
     {
         let mut chunks = entries.ready_chunks(limits::APPLY_CHUNK);
         while let Some(chunk) = chunks.next().await {
-            self.apply_chunk(chunk)?;
+            let mut chunk = chunk.into_iter();
+            while chunk.len() > 0 {
+                if self.apply_front(&mut chunk)? {
+                    // Heartbeats and their answers wait for no more than this, where one thread runs the whole node.
+                    tokio::task::yield_now().await;
+                }
+            }
         }
         Ok(())
     }

@@ -1,18 +1,24 @@
-//! openraft's own suite, on the log on sled and on the state machine with its snapshot files.
+//! openraft's own suite, on the log and on the state machine with its snapshot files; and what it does not ask of them.
 
+use std::io;
+use std::pin::pin;
 use std::sync::{Arc, RwLock};
 
-use holdfast_inventory::{Applied, Inventory, LogIndex, NodeId};
+use futures_util::{FutureExt, stream};
+use holdfast_inventory::*;
 use holdfast_storage::{DataDir, OpenMode};
-use openraft::StorageError;
+use openraft::storage::RaftStateMachine;
 use openraft::testing::log::{StoreBuilder, Suite};
+use openraft::vote::RaftLeaderId;
+use openraft::{EntryPayload, StorageError};
 use tokio::sync::watch;
 
 use crate::Observer;
 use crate::alarm::Alarm;
 use crate::log::Log;
 use crate::machine::{Machine, Parts};
-use crate::types::TypeConfig;
+use crate::types::{LogEntry, LogId, Payload, TypeConfig, log_index};
+use crate::{limits, testing};
 
 struct Deaf;
 
@@ -47,4 +53,38 @@ fn the_stores_do_what_openraft_asks_of_them() {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async {
         Suite::test_all(Builder).await.unwrap();
     });
+}
+
+/// Orders of a session that is not open: they come to nothing, but have to be read and judged.
+fn many_orders(bytes: usize) -> Payload {
+    let name = "n".repeat(60);
+    let order = OrderRequest {
+        caller: "".into(),
+        key: name.as_str().into(),
+        buyer: name.as_str().into(),
+        lines: [Line { sku: SkuId(0), units: 1 }].into_iter().collect(),
+        confirm: false,
+        apply_before: Stamp(u64::MAX),
+    };
+    let requests = vec![Request::Order(order); bytes / name.len()];
+    let batch = Command::Batch(Batch { session: SessionId(99), seq: Seq(1), requests });
+    Payload(codec::stamp_entry(Stamp(2_000), &codec::encode(&batch)))
+}
+
+#[tokio::test]
+async fn between_entries_that_take_long_to_apply_everything_else_has_its_turn() {
+    let (_root, _log, mut machine) = Builder.build().await.unwrap();
+    let mut entries = testing::history().1;
+    let small = entries.len() as u64;
+    let ids: Vec<LogId> = (small..small + 3).map(|index| LogId::new(RaftLeaderId::new(1, 1), index)).collect();
+    let payload = many_orders(limits::APPLY_BYTES);
+    entries.extend(ids.iter().map(|&log_id| LogEntry { log_id, payload: EntryPayload::Normal(payload.clone()) }));
+    let progress = machine.parts.progress.subscribe();
+    let mut applying = pin!(machine.apply(stream::iter(entries.into_iter().map(|entry| io::Result::Ok((entry, None))))));
+    let mut seen = Vec::new();
+    while applying.as_mut().now_or_never().is_none() {
+        seen.push(*progress.borrow());
+    }
+    // All small ones at once, with the first large one; then each large one by itself.
+    assert_eq!(seen, ids.iter().map(log_index).collect::<Vec<_>>());
 }
