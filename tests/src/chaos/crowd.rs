@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::buyer::{Buyer, Question};
 use super::life::{self, Memory};
-use super::limits::{BURST_BUYERS, BUYERS, PERSISTENT};
+use super::limits::{BURST_BUYERS, BURST_TICK, BUYERS, PERSISTENT};
 use super::recorder::Recorder;
 use crate::buyer::Nodes;
 
@@ -26,7 +26,6 @@ pub struct Crowd {
     /// Which nodes answer.
     pub nodes: Arc<Nodes>,
     impatient: AtomicBool,
-    unpaced: AtomicBool,
     /// Since when no fault is on; none while one is.
     calm_since: Mutex<Option<Instant>>,
     unanswered: Mutex<Vec<Unanswered>>,
@@ -42,13 +41,21 @@ pub struct Unanswered {
     pub was_calm: bool,
 }
 
+/// How a burst went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Burst {
+    /// Lives that were to begin.
+    pub due: u64,
+    /// Of those, begun: for the others, everybody who can wait at once was waiting.
+    pub begun: u64,
+}
+
 impl Crowd {
     /// Of these nodes, by id; what buyers do is drawn from `seed`.
     pub fn new(recorder: Arc<Recorder>, apis: Vec<SocketAddr>, seed: u64) -> Arc<Crowd> {
         let nodes = Nodes::new(apis.clone());
-        let (impatient, unpaced) = (AtomicBool::new(false), AtomicBool::new(false));
-        let calm_since = Mutex::new(Some(Instant::now()));
-        Arc::new(Crowd { recorder, apis, nodes, impatient, unpaced, calm_since, unanswered: Mutex::default(), seed })
+        let (impatient, calm_since) = (AtomicBool::new(false), Mutex::new(Some(Instant::now())));
+        Arc::new(Crowd { recorder, apis, nodes, impatient, calm_since, unanswered: Mutex::default(), seed })
     }
 
     /// Whether buyers give up early now.
@@ -59,11 +66,6 @@ impl Crowd {
     /// Makes buyers give up early, or patient again.
     pub fn set_impatient(&self, impatient: bool) {
         self.impatient.store(impatient, Ordering::Relaxed);
-    }
-
-    /// Makes buyers come as fast as they are answered, or at their pace again.
-    pub fn set_unpaced(&self, unpaced: bool) {
-        self.unpaced.store(unpaced, Ordering::Relaxed);
     }
 
     /// Says that no fault is on, or that one is.
@@ -127,29 +129,43 @@ impl Crowd {
                     life::live(&mut buyer, &mut memory).await;
                     // Who is late does not catch up: a cluster that comes back is not met by all that waited.
                     turn = (turn + every).max(Instant::now());
-                    if !crowd.unpaced.load(Ordering::Relaxed) {
-                        drop(tokio::time::timeout_at(turn, stop.wait_for(|stop| *stop)).await);
-                    }
+                    drop(tokio::time::timeout_at(turn, stop.wait_for(|stop| *stop)).await);
                 }
             });
         }
         buyers.join_all().await;
     }
 
-    /// Many more buyers for a while, as fast as they are answered. Ends when all have heard.
-    pub async fn burst(self: &Arc<Crowd>, burst: u64, lasting: Duration) {
-        let until = Instant::now() + lasting;
-        let mut buyers = JoinSet::new();
-        for number in 0..BURST_BUYERS as u64 {
-            let mut buyer = self.buyer(format!("x{burst}-{number}"), (burst + 1) * 100_000 + number);
-            buyers.spawn(async move {
-                let mut memory = Memory::default();
-                while Instant::now() < until {
-                    life::live(&mut buyer, &mut memory).await;
+    /// `per_second` more lives for a while, each begun when it is due whether those before it have heard or not. Ends when all
+    /// have heard. Fails if one panics.
+    pub async fn burst(self: &Arc<Crowd>, burst: u64, per_second: u32, lasting: Duration) -> Result<Burst> {
+        let began = Instant::now();
+        let (mut told, mut idle, mut busy) = (Burst::default(), Vec::new(), JoinSet::new());
+        while began.elapsed() < lasting {
+            while let Some(back) = busy.try_join_next() {
+                idle.push(back.context("one of a burst panicked")?);
+            }
+            let due = u64::try_from(began.elapsed().as_micros())? * u64::from(per_second) / 1_000_000;
+            for _ in told.due..due {
+                let number = (idle.len() + busy.len()) as u64;
+                if idle.is_empty() && number < BURST_BUYERS {
+                    let buyer = self.buyer(format!("x{burst}-{number}"), (burst + 1) * 100_000 + number);
+                    idle.push((buyer, Memory::default()));
                 }
-            });
+                let Some((mut buyer, mut memory)) = idle.pop() else { break };
+                told.begun += 1;
+                busy.spawn(async move {
+                    life::live(&mut buyer, &mut memory).await;
+                    (buyer, memory)
+                });
+            }
+            told.due = due;
+            tokio::time::sleep(BURST_TICK).await;
         }
-        buyers.join_all().await;
+        while let Some(back) = busy.join_next().await {
+            back.context("one of a burst panicked")?;
+        }
+        Ok(told)
     }
 }
 

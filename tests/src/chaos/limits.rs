@@ -1,6 +1,6 @@
 //! Every bound, pace and duration of chaos.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 /// One round: a cluster, a history, a ledger, a judgement. Bounds memory: some 300 bytes a call, three ledgers at its end.
@@ -12,8 +12,14 @@ pub const BUYERS: usize = 48;
 /// Orders begun per second, all buyers together, outside bursts.
 pub const ORDERS_PER_SECOND: u32 = 1_000;
 
-/// Buyers that a burst adds.
-pub const BURST_BUYERS: usize = 400;
+/// A burst offers this many times as many, on top.
+pub const BURST_TIMES: RangeInclusive<u32> = 2..=10;
+
+/// Those of a burst who wait for an answer at once, at most: each has a connection to every node.
+pub const BURST_BUYERS: u64 = 2_000;
+
+/// How often those of a burst begin who are due.
+pub const BURST_TICK: Duration = Duration::from_millis(1);
 
 /// One attempt of an impatient buyer, in milliseconds.
 pub const IMPATIENT_MS: Range<u64> = 1..30;

@@ -9,9 +9,10 @@ use rand::rngs::StdRng;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::chaos::crowd::Crowd;
+use crate::chaos::crowd::{Burst, Crowd};
 use crate::chaos::fault::Made;
 use crate::chaos::life;
+use crate::chaos::limits::{BURST_BUYERS, BURST_TIMES, ORDERS_PER_SECOND};
 use crate::chaos::recorder::Orders;
 
 const LASTING: Duration = Duration::from_secs(4);
@@ -47,22 +48,23 @@ pub(super) async fn race(crowd: &Arc<Crowd>, random: &mut StdRng) -> Result<Made
     Ok(if won > 0 { Made::fired("", format!("{won} races won by {RACERS} buyers")) } else { Made::not_run("nobody won a race") })
 }
 
-/// Ten times as many buyers, as fast as they are answered; fired if they asked for at least twice as many orders as were
-/// acknowledged before, or heard that it is too much.
+/// Two to ten times as many orders, at a rate that does not wait for answers; fired if at least twice as many were asked for as
+/// were acknowledged before, or some heard that it is too much.
 pub(super) async fn burst(crowd: &Arc<Crowd>, random: &mut StdRng) -> Result<Made> {
     let (number, recorder) = (u64::from(random.random::<u32>()), &crowd.recorder);
+    let per_second = random.random_range(BURST_TIMES) * ORDERS_PER_SECOND;
     let from_us = recorder.now_us();
     let lasting_us = u64::try_from(LASTING.as_micros())?;
     let before = recorder.orders_since(from_us.saturating_sub(lasting_us), None);
-    crowd.set_unpaced(true);
-    crowd.burst(number, LASTING).await;
-    crowd.set_unpaced(false);
+    let Burst { due, begun } = crowd.burst(number, per_second, LASTING).await?;
     let Orders { offered, acknowledged, overloaded } = recorder.orders_since(from_us, None);
     // The last ones may be answered late: what counts is what was asked for in a second.
-    let (per_second, lasted) = (before.acknowledged as f64 / LASTING.as_secs_f64(), (recorder.now_us() - from_us) as f64 / 1e6);
-    let times = offered as f64 / lasted / per_second.max(1.0);
+    let (before, lasted) = (before.acknowledged as f64 / LASTING.as_secs_f64(), (recorder.now_us() - from_us) as f64 / 1e6);
+    let times = offered as f64 / lasted / before.max(1.0);
     let told = format!(
-        "{offered} order calls in {lasted:.1} s, {times:.1} times what was acknowledged before: {acknowledged} acknowledged, {overloaded} refused as too much"
+        "{per_second} buyers a second, {begun} of {due} found one of {BURST_BUYERS} places: {offered} order calls in {lasted:.1} s, \
+         {times:.1} times what was acknowledged before: {acknowledged} acknowledged, {overloaded} refused as too much"
     );
-    Ok(if times >= 2.0 || overloaded > 0 { Made::fired("", told) } else { Made::not_run(format!("only {told}")) })
+    let way = if begun < due { "more than can wait" } else { "" };
+    Ok(if times >= 2.0 || overloaded > 0 { Made::fired(way, told) } else { Made::not_run(format!("only {told}")) })
 }
