@@ -12,8 +12,8 @@ pub const BUYERS: usize = 48;
 /// Orders begun per second, all buyers together, outside bursts.
 pub const ORDERS_PER_SECOND: u32 = 1_000;
 
-/// A burst offers this many times as many, on top.
-pub const BURST_TIMES: RangeInclusive<u32> = 2..=10;
+/// Buyers of a burst per second: two to ten times as many as are answered by three nodes on two cores that also run the buyers.
+pub const BURST_PER_SECOND: RangeInclusive<u32> = 14_000..=70_000;
 
 /// Those of a burst who wait for an answer at once, at most: each has a connection to every node.
 pub const BURST_BUYERS: u64 = 2_000;
