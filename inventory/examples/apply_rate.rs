@@ -1,14 +1,18 @@
-//! Prints what one order costs in `apply`: nanoseconds of CPU and bytes of memory while the state grows, and the
-//! cost of baskets, of holds that are confirmed, and of orders while a snapshot keeps every shard shared. Single-threaded; Linux.
+//! Prints what one order costs in `apply`: nanoseconds of CPU and bytes of memory while the state grows, before and after its
+//! key is forgotten, with a snapshot that keeps every shard shared at the end; and the cost of baskets and of holds that are
+//! confirmed. Single-threaded; Linux.
 //! Run with `--release`; arguments: the remembered orders to measure at, in rising order (default 0 1000000 10000000).
-#![allow(clippy::disallowed_methods)] // An example may look at a clock; the core may not.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // An example may look at a clock and write a file; the core may not.
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::time::{Duration, Instant};
 
 use holdfast_inventory::{
     Attempt, Batch, BatchResult, Bootstrap, Command, CommandOutcome, CreateSku, Entry, Incarnation, Inventory, Line, LogIndex, Millis,
-    NodeId, OpenSession, OrderRequest, Outcome, Params, Request, Secret, Seq, SessionId, SettingsPatch, SkuId, SkuName, Stamp, Transition,
+    NodeId, OpenSession, OrderRequest, Outcome, Params, Request, Secret, Seq, SessionId, SettingsPatch, SkuId, SkuName, SnapshotReader,
+    Stamp, Transition,
 };
 
 /// Orders whose requests are made at a time, outside of what is measured; a multiple of both lengths of a batch.
@@ -16,6 +20,9 @@ const STRIDE: usize = 9_000;
 
 /// Orders that one figure is taken over; a multiple of [`STRIDE`].
 const MEASURED: usize = 450_000;
+
+/// The argument with which this program calls itself.
+const RESTORE: &str = "restore";
 
 struct Run {
     state: Inventory,
@@ -53,7 +60,10 @@ impl Run {
         let mut run = Self { state: Inventory::new(), index: 0, clock: 1_000_000, seq: 0, session: SessionId(0), orders: 0 };
         run.index += 1;
         run.state.apply(LogIndex(run.index), &Entry::Members(Cow::Owned(vec![NodeId(1)])));
-        run.apply(Command::Bootstrap(Bootstrap { params: Params::default(), secret: Secret([3; 16]) }));
+        run.apply(Command::Bootstrap(Bootstrap {
+            params: Params { max_batch_requests: 8_192, ..Params::default() },
+            secret: Secret([3; 16]),
+        }));
         for n in 0..16 {
             let name = SkuName::new(&format!("sku-{n}")).expect("a good name");
             let settings = SettingsPatch { hold_ttl: Some(hold), ..SettingsPatch::default() };
@@ -155,15 +165,19 @@ fn resident() -> usize {
 }
 
 fn grow(at: &[usize], batch: usize) {
-    let mut run = Run::new(Millis(0));
+    let (mut run, mut last) = (Run::new(Millis(0)), 0);
     for &remembered in at {
         run.order_up_to(remembered, Shape { batch: 900, ..PLAIN }); // The way there.
         let cost = run.order_up_to(run.orders + MEASURED, Shape { batch, ..PLAIN });
         cost.print(&format!("batches of {batch}, {remembered} remembered"));
+        last = remembered;
     }
+    let snapshot = run.state.snapshot();
+    run.order_up_to(run.orders + MEASURED, Shape { batch, ..PLAIN }).print(&format!("batches of {batch}, {last}, a snapshot held"));
+    drop(snapshot);
 }
 
-/// Bytes of an order whose buyer costs nothing more.
+/// Bytes of an order whose buyer costs nothing more, while its key is kept and afterwards.
 fn weigh(orders: usize) {
     let mut run = Run::new(Millis(0));
     let few = Shape { buyers: Some(1_000), ..PLAIN };
@@ -171,21 +185,63 @@ fn weigh(orders: usize) {
     let (before, count) = (resident(), run.orders);
     run.order_up_to(orders, few);
     println!("{} orders of 1000 buyers: {} bytes an order", run.orders, (resident() - before) / (run.orders - count));
+    println!("the same from a snapshot: {} bytes an order", weigh_restored(&run.state) / run.orders);
+    let params = run.state.params().clone();
+    run.clock += params.idempotency_ttl.0;
+    // A sweep may go on at the next entry; the granule of deadlines is waited for.
+    for _ in 0..=2 * run.orders / params.sweep_per_entry as usize {
+        run.clock += 1_000;
+        run.apply(Command::Tick);
+    }
+    println!("from a snapshot once their keys are forgotten: {} bytes an order", weigh_restored(&run.state) / run.orders);
+}
+
+/// Bytes that the state takes in a process that has only read it from a snapshot: memory that a state has given back stays with
+/// its process.
+fn weigh_restored(state: &Inventory) -> usize {
+    let path = std::env::temp_dir().join(format!("apply-rate-{}", std::process::id()));
+    let mut file = BufWriter::new(File::create(&path).expect("a temporary file"));
+    for chunk in state.snapshot() {
+        let length = u32::try_from(chunk.len()).expect("a short chunk");
+        file.write_all(&length.to_le_bytes()).and_then(|()| file.write_all(&chunk)).expect("room for a snapshot");
+    }
+    file.flush().expect("room for a snapshot");
+    let program = std::env::current_exe().expect("this program");
+    let told = std::process::Command::new(program).arg(RESTORE).arg(&path).output().expect("this program runs once more");
+    std::fs::remove_file(&path).expect("the file is ours");
+    String::from_utf8_lossy(&told.stdout).trim().parse().expect("a number of bytes")
+}
+
+/// Prints what [`weigh_restored`] asks for.
+fn restore(path: &str) {
+    let mut file = BufReader::new(File::open(path).expect("the snapshot"));
+    let before = resident();
+    let mut reader = SnapshotReader::new();
+    let mut length = [0; 4];
+    while file.read_exact(&mut length).is_ok() {
+        let mut chunk = vec![0; u32::from_le_bytes(length) as usize];
+        file.read_exact(&mut chunk).expect("a whole chunk");
+        reader.push(&chunk).expect("a good chunk");
+    }
+    let state = reader.finish().expect("a whole snapshot");
+    println!("{}", resident() - before);
+    drop(state);
 }
 
 fn main() {
-    let at: Vec<usize> = std::env::args().skip(1).map(|orders| orders.parse().expect("a number of orders")).collect();
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, path] = args.as_slice()
+        && first == RESTORE
+    {
+        return restore(path);
+    }
+    let at: Vec<usize> = args.iter().map(|orders| orders.parse().expect("a number of orders")).collect();
     let at = if at.is_empty() { vec![0, 1_000_000, 10_000_000] } else { at };
     // First, as long as nothing that was freed can be used again.
     weigh(at.iter().copied().max().unwrap_or_default().max(1_000_000));
-    for batch in [50, 900] {
+    for batch in [50, 900, 2_048, 8_192] {
         grow(&at, batch);
     }
     Run::new(Millis(0)).order_up_to(MEASURED, Shape { lines: 4, ..PLAIN }).print("basket of 4");
     Run::new(Millis(600_000)).order_up_to(MEASURED, Shape { confirm: true, ..PLAIN }).print("held, then confirmed");
-    let mut shared = Run::new(Millis(0));
-    shared.order_up_to(MEASURED, PLAIN);
-    let snapshot = shared.state.snapshot();
-    shared.order_up_to(2 * MEASURED, PLAIN).print("a snapshot held");
-    drop(snapshot);
 }
