@@ -15,10 +15,10 @@ use holdfast_inventory::{
     Stamp, Transition,
 };
 
-/// Orders whose requests are made at a time, outside of what is measured; a multiple of both lengths of a batch.
+/// Orders whose requests are made at a time, outside of what is measured: so many whole batches as make about as many.
 const STRIDE: usize = 9_000;
 
-/// Orders that one figure is taken over; a multiple of [`STRIDE`].
+/// Orders that one figure is taken over, at least.
 const MEASURED: usize = 450_000;
 
 /// The argument with which this program calls itself.
@@ -91,19 +91,21 @@ impl Run {
     /// Orders until `orders` were placed since the start.
     fn order_up_to(&mut self, orders: usize, shape: Shape) -> Cost {
         let mut cost = Cost::default();
+        let stride = shape.batch * STRIDE.div_ceil(shape.batch);
         while self.orders < orders {
-            let names: Vec<[String; 2]> = (self.orders..self.orders + STRIDE)
+            let names: Vec<[String; 2]> = (self.orders..self.orders + stride)
                 .map(|n| [format!("key-{n:012}"), format!("buyer-{:010}", shape.buyers.map_or(n, |buyers| n % buyers))])
                 .collect();
             let batches = names.chunks(shape.batch).map(|names| requests(names, shape.lines)).collect();
             let (accepted, cpu) = self.measure(batches, &mut cost.slowest);
+            assert!(accepted.iter().all(|outcome| matches!(outcome, Outcome::Accepted { .. })), "there is enough of everything");
             cost.cpu += cpu;
             if shape.confirm {
                 let confirms = accepted.chunks(shape.batch).map(confirms).collect();
                 cost.confirming += self.measure(confirms, &mut cost.slowest).1;
             }
-            self.orders += STRIDE;
-            cost.orders += STRIDE;
+            self.orders += stride;
+            cost.orders += stride;
         }
         cost
     }

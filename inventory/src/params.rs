@@ -31,7 +31,7 @@ pub struct Params {
     pub max_line_units: u32,
     /// Most lines in one order.
     pub max_lines: u8,
-    /// Most requests in one batch. A batch is applied in one go: a node whose only thread does it answers no heartbeat meanwhile.
+    /// Most requests in one entry. An entry is applied in one go: a node whose only thread does it answers no heartbeat meanwhile.
     pub max_batch_requests: u32,
     /// Longest encoded entry, in bytes.
     pub max_entry_bytes: u32,

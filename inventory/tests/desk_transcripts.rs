@@ -6,7 +6,7 @@
 mod bench;
 
 use bench::Bench;
-use holdfast_inventory::{Batch, Command, DeskConfig, Incarnation, Millis, NodeId, Seq, codec};
+use holdfast_inventory::{Batch, Command, DeskConfig, Incarnation, Millis, NodeId, Params, Seq, codec};
 
 #[test]
 fn a_session_is_asked_for_only_once_the_node_has_caught_up() {
@@ -321,8 +321,29 @@ fn more_than_the_bound_is_shed_and_a_bound_of_bytes_cuts_the_batch() {
     bench.commit_proposal(0);
     assert_eq!(bench.transcript(), "a: accepted at 6\npropose session 4 seq 2: b c");
     bench.commit_proposal(1);
-    bench.pass(2);
-    assert_eq!(bench.transcript(), "b: accepted at 7\nc: accepted at 7\npropose session 4 seq 3: d");
+    assert_eq!(
+        bench.transcript(),
+        "b: accepted at 7\nc: accepted at 7\npropose session 4 seq 3: d",
+        "who was left behind waits for nobody"
+    );
+}
+
+#[test]
+fn a_desk_keeps_within_the_bound_of_the_state_and_within_a_smaller_one_of_its_own() {
+    let own = |requests| DeskConfig { max_batch_requests: requests, ..DeskConfig::new(NodeId(1), Incarnation(1)) };
+    for (own, of_the_state) in [(own(8_192), 3), (own(3), 8_192)] {
+        let mut bench = Bench::with(100, own);
+        bench.desk.bound_batches(of_the_state, own.max_entry_bytes);
+        bench.become_ready(50);
+        for key in ["a", "b", "c", "d", "e"] {
+            bench.ask(key, 1);
+        }
+        bench.commit_proposal(0);
+        assert_eq!(bench.transcript(), "propose session 4 seq 1: a\na: accepted at 6\npropose session 4 seq 2: b c d");
+        bench.commit_proposal(1);
+        assert!(bench.transcript().ends_with("propose session 4 seq 3: e"), "the rest of them follows at once");
+    }
+    assert!(DeskConfig::new(NodeId(1), Incarnation(1)).max_batch_requests <= Params::default().max_batch_requests as usize);
 }
 
 #[test]

@@ -29,12 +29,15 @@ pub const APPEND_BYTES: usize = 2 << 20;
 /// Entries in one append.
 pub const APPEND_ENTRIES: u64 = 1_024;
 
-/// Entries applied before their proposers and the observer hear of them together.
+/// Most entries applied before their proposers and the observer hear of them together.
 pub const APPLY_CHUNK: usize = 64;
 
-/// Bytes of entries applied before everything else that waits for the thread has its turn, one entry at least: some 3,000 orders,
-/// or 4 ms of a core that has nothing else to do.
-pub const APPLY_BYTES: usize = 256 << 10;
+/// Bytes of entries, with [`APPLY_EVENT_BYTES`] for each event, that are applied before everything else that waits for the thread
+/// has its turn; the entry that reaches them is applied whole. Less than an entry of 2,048 orders.
+pub const APPLY_BYTES: usize = 128 << 10;
+
+/// What an event counts for: a tick of a few bytes may end 2,048 holds.
+pub const APPLY_EVENT_BYTES: usize = 64;
 
 /// Longest frame before a peer has proved who it is.
 pub const MAX_HELLO_BYTES: usize = 1_024;

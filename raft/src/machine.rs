@@ -1,6 +1,6 @@
 //! The state machine: applies committed entries to the inventory, writes history, tells the observer.
 //!
-//! Order for each chunk of entries: the state (one lock per entry, so that readers never wait for more than one batch),
+//! Order for each part of what is ready: the state (one lock per entry, so that readers never wait for more than one batch),
 //! then the order log's memory, then the observer, then the proposers. Nothing of it is durable by itself: after a crash
 //! the newest snapshot and the log give the same again, and the order log skips what it already has.
 //!
@@ -46,11 +46,13 @@ pub(crate) struct Machine {
     pub(crate) parts: Parts,
     pub(crate) last: Option<LogId>,
     pub(crate) membership: StoredMembership,
+    /// Bytes applied, by the measure of [`limits::APPLY_BYTES`], since everything else had its turn.
+    applied_bytes: usize,
 }
 
 impl Machine {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self { parts, last: None, membership: StoredMembership::default() }
+        Self { parts, last: None, membership: StoredMembership::default(), applied_bytes: 0 }
     }
 
     /// Notes a fault that ends the node, and gives it to openraft, which stops on it.
@@ -80,22 +82,21 @@ impl Machine {
         Ok(applied)
     }
 
-    /// Applies entries from the front of `chunk`, until it is empty or they come to [`limits::APPLY_BYTES`]; whether they did.
-    fn apply_front(&mut self, chunk: &mut Chunk) -> io::Result<bool> {
+    /// Applies entries from the front of `chunk`, until it is empty or something else is to have its turn.
+    fn apply_front(&mut self, chunk: &mut Chunk) -> io::Result<()> {
         let mut batch = Vec::with_capacity(chunk.len());
         let mut waiting = Vec::new();
-        let mut bytes = 0;
         for item in chunk.by_ref() {
             let (entry, responder) = item?;
             abort::point("apply");
             let applied = self.apply_entry(&entry)?;
-            bytes += payload_bytes(&entry);
+            self.applied_bytes += payload_bytes(&entry) + limits::APPLY_EVENT_BYTES * applied.events.len();
             if let Some(responder) = responder {
                 let response = Response { index: applied.index, stamp: applied.stamp, outcome: applied.outcome.clone() };
                 waiting.push((responder, response));
             }
             batch.push(applied);
-            if bytes >= limits::APPLY_BYTES {
+            if self.is_turn_over() {
                 break;
             }
         }
@@ -104,7 +105,11 @@ impl Machine {
         for (responder, response) in waiting {
             responder.send(response);
         }
-        Ok(bytes >= limits::APPLY_BYTES)
+        Ok(())
+    }
+
+    fn is_turn_over(&self) -> bool {
+        self.applied_bytes >= limits::APPLY_BYTES
     }
 
     fn publish(&self, batch: Vec<Applied>) -> io::Result<()> {
@@ -143,8 +148,10 @@ impl RaftStateMachine<TypeConfig> for Machine {
         while let Some(chunk) = chunks.next().await {
             let mut chunk = chunk.into_iter();
             while chunk.len() > 0 {
-                if self.apply_front(&mut chunk)? {
-                    // Heartbeats and their answers wait for no more than this, where one thread runs the whole node.
+                self.apply_front(&mut chunk)?;
+                if self.is_turn_over() {
+                    // Where one thread runs the whole node, heartbeats and their answers wait for it.
+                    self.applied_bytes = 0;
                     tokio::task::yield_now().await;
                 }
             }

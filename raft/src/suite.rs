@@ -4,10 +4,10 @@ use std::io;
 use std::pin::pin;
 use std::sync::{Arc, RwLock};
 
-use futures_util::{FutureExt, stream};
+use futures_util::{FutureExt, Stream, stream};
 use holdfast_inventory::*;
 use holdfast_storage::{DataDir, OpenMode};
-use openraft::storage::RaftStateMachine;
+use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::vote::RaftLeaderId;
 use openraft::{EntryPayload, StorageError};
@@ -71,6 +71,14 @@ fn many_orders(bytes: usize) -> Payload {
     Payload(codec::stamp_entry(Stamp(2_000), &codec::encode(&batch)))
 }
 
+fn normal(log_id: LogId, payload: &Payload) -> LogEntry {
+    LogEntry { log_id, payload: EntryPayload::Normal(payload.clone()) }
+}
+
+fn told(entries: impl IntoIterator<Item = LogEntry>) -> impl Stream<Item = io::Result<EntryResponder<TypeConfig>>> + Unpin {
+    stream::iter(entries.into_iter().map(|entry| Ok((entry, None))).collect::<Vec<_>>())
+}
+
 #[tokio::test]
 async fn between_entries_that_take_long_to_apply_everything_else_has_its_turn() {
     let (_root, _log, mut machine) = Builder.build().await.unwrap();
@@ -78,13 +86,32 @@ async fn between_entries_that_take_long_to_apply_everything_else_has_its_turn() 
     let small = entries.len() as u64;
     let ids: Vec<LogId> = (small..small + 3).map(|index| LogId::new(RaftLeaderId::new(1, 1), index)).collect();
     let payload = many_orders(limits::APPLY_BYTES);
-    entries.extend(ids.iter().map(|&log_id| LogEntry { log_id, payload: EntryPayload::Normal(payload.clone()) }));
+    entries.extend(ids.iter().map(|&log_id| normal(log_id, &payload)));
     let progress = machine.parts.progress.subscribe();
-    let mut applying = pin!(machine.apply(stream::iter(entries.into_iter().map(|entry| io::Result::Ok((entry, None))))));
+    let mut applying = pin!(machine.apply(told(entries)));
     let mut seen = Vec::new();
     while applying.as_mut().now_or_never().is_none() {
         seen.push(*progress.borrow());
     }
     // All small ones at once, with the first large one; then each large one by itself.
     assert_eq!(seen, ids.iter().map(log_index).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn it_has_its_turn_between_calls_and_chunks_as_well() {
+    let (_root, _log, mut machine) = Builder.build().await.unwrap();
+    let payload = many_orders(limits::APPLY_BYTES / 40);
+    let entries_a_turn = limits::APPLY_BYTES.div_ceil(payload.0.len()) as u64;
+    let (mut applied, mut turns) = (0, 0);
+    for calls in [1, limits::APPLY_CHUNK as u64 + 1, 1, entries_a_turn] {
+        let ids = (applied..applied + calls).map(|index| LogId::new(RaftLeaderId::new(1, 1), index));
+        let entries: Vec<LogEntry> = ids.map(|id| normal(id, &payload)).collect();
+        let mut applying = pin!(machine.apply(told(entries)));
+        while applying.as_mut().now_or_never().is_none() {
+            turns += 1;
+        }
+        applied += calls;
+        assert_eq!(turns, applied / entries_a_turn, "of {applied} entries, of which {entries_a_turn} are a turn");
+    }
+    assert!(turns > 3);
 }

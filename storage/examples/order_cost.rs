@@ -34,7 +34,10 @@ impl Run {
     fn new() -> Result<Self> {
         let mut run = Self { state: Inventory::new(), index: 1, session: SessionId(0) };
         run.state.apply(LogIndex(1), &Entry::Members(Cow::Owned(vec![NodeId(1)])));
-        run.apply(Command::Bootstrap(Bootstrap { params: Params::default(), secret: Secret([3; 16]) }));
+        run.apply(Command::Bootstrap(Bootstrap {
+            params: Params { max_batch_requests: 8_192, ..Params::default() },
+            secret: Secret([3; 16]),
+        }));
         let settings = SettingsPatch { hold_ttl: Some(Millis(0)), ..SettingsPatch::default() };
         run.apply(Command::CreateSku(CreateSku { name: SkuName::new("bench")?, stock: 1_000_000_000, settings }));
         run.apply(Command::OpenSession(OpenSession { node: NodeId(1), incarnation: Incarnation(1), attempt: Attempt(1) }));

@@ -110,7 +110,8 @@ impl<W> Desk<W> {
             self.acknowledge_early(&mut items, out);
         }
         let backoff = self.config.resend_after;
-        self.flight = Some(Flight { seq, bytes, items, resend_at: now.after(backoff), backoff });
+        let is_cut = !self.forming.is_empty();
+        self.flight = Some(Flight { seq, bytes, items, is_cut, resend_at: now.after(backoff), backoff });
     }
 
     /// A planted bug: the order will surely be the first of the next entry.
@@ -148,6 +149,12 @@ impl<W> Desk<W> {
     pub(super) fn batch_completed(&mut self, now: Moment, answered: usize) {
         self.launch_rule =
             LaunchRule::after_batch(answered, self.forming.len(), self.config.gather_per_cent, now.after(self.config.gather));
+    }
+
+    /// The bounds of a batch in the state, whose apply refuses what is over them. Smaller ones of its own a Desk keeps.
+    pub fn bound_batches(&mut self, requests: usize, entry_bytes: usize) {
+        self.config.max_batch_requests = self.config.max_batch_requests.min(requests);
+        self.config.max_entry_bytes = self.config.max_entry_bytes.min(entry_bytes);
     }
 
     /// Forgets whom the last batch answered.

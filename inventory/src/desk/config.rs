@@ -12,9 +12,9 @@ pub struct DeskConfig {
     pub incarnation: Incarnation,
     /// Most requests that wait, for units, a session, a proof or the next batch; more are shed.
     pub max_waiting: usize,
-    /// Most requests in one batch; at most the replicated bound.
+    /// Most requests in one batch. [`bound_batches`](crate::desk::Desk::bound_batches) tells the replicated bound.
     pub max_batch_requests: usize,
-    /// Longest encoded entry; the replicated bound.
+    /// Longest encoded entry; bounded likewise.
     pub max_entry_bytes: usize,
     /// Of those answered just now and already waiting, a batch waits for this many in a hundred.
     pub gather_per_cent: usize,

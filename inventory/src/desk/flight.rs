@@ -12,6 +12,8 @@ pub(super) struct Flight<W> {
     /// Proposed again byte for byte: apply tells repetitions by the number alone.
     pub(super) bytes: Bytes,
     pub(super) items: Vec<Pending<W>>,
+    /// Whether others had to stay behind, for a bound of the batch.
+    pub(super) is_cut: bool,
     pub(super) resend_at: Moment,
     pub(super) backoff: Millis,
 }

@@ -4,8 +4,8 @@ use crate::Millis;
 
 /// Requests that wait at one node.
 pub const MAX_WAITING: usize = 65_536;
-/// Requests in one batch.
-pub const MAX_BATCH_REQUESTS: usize = 8_192;
+/// Requests in one entry; more leave one batch after another.
+pub const MAX_BATCH_REQUESTS: usize = 2_048;
 /// Bytes of one entry.
 pub const MAX_ENTRY_BYTES: usize = 1 << 20;
 /// Bytes of an entry that are no requests: version, stamp, command, session, number, count. Generous.

@@ -1,5 +1,6 @@
 //! What an applied entry does: only here, and at a snapshot, does a request in flight learn its fate.
 
+use crate::desk::flight::Flight;
 use crate::desk::pending::Pending;
 use crate::desk::{Answer, Desk, Effect, Records};
 use crate::planted::{self, Planted};
@@ -50,7 +51,7 @@ impl<W> Desk<W> {
         match &batch.result {
             BatchResult::Judged(outcomes) | BatchResult::Repeated(outcomes) => {
                 if let Some(flight) = self.flight.take_if(|flight| flight.seq == batch.seq) {
-                    self.settle(now, flight.items, outcomes, records, out);
+                    self.settle(now, flight, outcomes, records, out);
                 }
             }
             // The state says so, at an index applied here: the session is over.
@@ -64,11 +65,12 @@ impl<W> Desk<W> {
     pub(super) fn settle(
         &mut self,
         now: Moment,
-        items: Vec<Pending<W>>,
+        flight: Flight<W>,
         outcomes: &BatchOutcomes,
         records: &impl Records,
         out: &mut Vec<Effect<W>>,
     ) {
+        let Flight { items, is_cut, .. } = flight;
         assert_eq!(items.len(), outcomes.outcomes.len(), "a batch has an outcome for each request");
         self.standing.batch_done();
         // Provisional units are dropped on every outcome, and of all requests before any is judged again.
@@ -82,7 +84,12 @@ impl<W> Desk<W> {
             self.settle_one(now, pending, *outcome, outcomes, records, out);
         }
         let answered = out[before..].iter().filter(|effect| matches!(effect, Effect::Answer(..))).count();
-        self.batch_completed(now, answered);
+        if is_cut {
+            // Those left behind are here, and may be the rest of one call: nobody else is waited for.
+            self.reset_launch_rule();
+        } else {
+            self.batch_completed(now, answered);
+        }
     }
 
     fn settle_one(

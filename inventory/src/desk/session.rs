@@ -80,7 +80,7 @@ impl<W> Desk<W> {
         let Some(flight) = self.flight.take_if(|flight| flight.seq <= latest.last_seq) else { return };
         assert_eq!(flight.seq, latest.last_seq, "one batch is in flight, so none follows it in the log");
         if let Some(outcomes) = &latest.last {
-            self.settle(now, flight.items, outcomes, records, out);
+            self.settle(now, flight, outcomes, records, out);
         } else {
             // The state keeps the outcomes of an open session's last batch; without them its fate is not known.
             self.abandon(flight.items, records, out);

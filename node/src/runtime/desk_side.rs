@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use holdfast_inventory::desk::{Ask, Desk, Effect};
-use holdfast_inventory::{Applied, BatchResult, CommandOutcome, LogIndex, Moment, Stamp};
+use holdfast_inventory::{Applied, BatchResult, CommandOutcome, Inventory, LogIndex, Moment, Stamp};
 use holdfast_raft::Observer;
 use holdfast_storage::abort;
 use tokio::sync::mpsc;
@@ -89,8 +89,17 @@ impl Runtime {
         });
     }
 
+    /// The bounds of a batch are replicated: an edit of the configuration after the cluster was made can only lower them. To be
+    /// told before the node has a session, and so before it proposes.
+    fn bound_batches(&self) {
+        let bounds = |state: &Inventory| (state.params().max_batch_requests as usize, state.params().max_entry_bytes as usize);
+        let Some((requests, bytes)) = self.state().filter(|state| state.is_bootstrapped()).map(|state| bounds(&state)) else { return };
+        self.with_desk(|desk, _, _, _| desk.bound_batches(requests, bytes));
+    }
+
     /// The state was replaced, or the Desk begins.
     pub(crate) fn desk_reloaded(&self) {
+        self.bound_batches();
         self.with_desk(|desk, records, now, out| desk.snapshot_installed(now, records, out));
         if let Some(state) = self.state() {
             self.clock.saw(state.clock());
@@ -170,6 +179,9 @@ impl Observer for Runtime {
         abort::point("answer");
         for applied in &batch {
             self.observe(applied);
+        }
+        if batch.iter().any(|applied| matches!(applied.outcome, CommandOutcome::SessionOpened(_))) {
+            self.bound_batches();
         }
         self.with_desk(|desk, records, now, out| {
             for applied in &batch {

@@ -147,7 +147,7 @@ impl Runtime {
 
     /// Takes the Raft node up and begins to work.
     pub fn start(self: &Arc<Self>, raft: RaftNode, intake: Intake) {
-        let desk = self.desk_config(&raft);
+        let desk = DeskConfig { incarnation: raft.identity().incarnation, ..self.config.desk };
         if self.core.set(Core { raft, desk: Mutex::new(Desk::new(desk)) }).is_err() {
             return;
         }
@@ -161,17 +161,6 @@ impl Runtime {
         self.spawn(Self::run_leadership(Arc::clone(self)));
         self.spawn(Self::run_policy(Arc::clone(self)));
         self.with_desk(|desk, records, now, out| desk.wake(now, records, out));
-    }
-
-    /// The bounds of a batch are replicated: an edit of the configuration after the cluster was made does not count.
-    fn desk_config(&self, raft: &RaftNode) -> DeskConfig {
-        let mut desk = DeskConfig { incarnation: raft.identity().incarnation, ..self.config.desk };
-        let state = read(raft.inventory());
-        if state.is_bootstrapped() {
-            desk.max_batch_requests = state.params().max_batch_requests as usize;
-            desk.max_entry_bytes = state.params().max_entry_bytes as usize;
-        }
-        desk
     }
 
     /// Runs a task until it ends or the node stops.

@@ -49,7 +49,7 @@ pub(super) async fn race(crowd: &Arc<Crowd>, random: &mut StdRng) -> Result<Made
 }
 
 /// More buyers than can be answered, at a rate that does not wait for answers; fired if so many were waiting that more could not,
-/// or some heard that it is too much.
+/// or some heard that it is too much, and orders were acknowledged all the same.
 pub(super) async fn burst(crowd: &Arc<Crowd>, random: &mut StdRng) -> Result<Made> {
     let (number, recorder) = (u64::from(random.random::<u32>()), &crowd.recorder);
     let (per_second, from_us) = (random.random_range(BURST_PER_SECOND), recorder.now_us());
@@ -60,5 +60,5 @@ pub(super) async fn burst(crowd: &Arc<Crowd>, random: &mut StdRng) -> Result<Mad
          {acknowledged} acknowledged, {overloaded} refused as too much",
         (recorder.now_us() - from_us) as f64 / 1e6
     );
-    Ok(if begun < due || overloaded > 0 { Made::fired("", told) } else { Made::not_run(format!("only {told}")) })
+    Ok(if acknowledged > 0 && (begun < due || overloaded > 0) { Made::fired("", told) } else { Made::not_run(format!("only {told}")) })
 }
