@@ -125,6 +125,13 @@ impl Bench {
         self.ask_as(key, key, units);
     }
 
+    /// Each asks for one unit, in turn.
+    pub fn ask_each<const N: usize>(&mut self, keys: [&'static str; N]) {
+        for key in keys {
+            self.ask(key, 1);
+        }
+    }
+
     pub fn ask_as(&mut self, waiter: &'static str, key: &'static str, units: u32) {
         let ask = self.ask_of(key, units);
         self.admit(waiter, ask);
