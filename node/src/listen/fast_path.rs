@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -52,6 +53,16 @@ pub enum Take<T> {
     Taken(T, usize),
 }
 
+impl<T> Take<T> {
+    /// Bytes that were taken.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Taken(_, end) => *end,
+            Self::More | Self::Other => 0,
+        }
+    }
+}
+
 /// Why the fast path is left.
 #[derive(Debug)]
 pub(super) enum Left {
@@ -72,7 +83,7 @@ pub(super) async fn run<F: FastPath>(stream: &mut TcpStream, fast: &F, config: &
     let mut requests = Requests {
         stream,
         fast,
-        rest: Vec::new(),
+        rest: BytesMut::new(),
         rest_is_new: false,
         begun: None,
         waits: Waits { finish, alarm: None, served: 0, seen: 0, first: config.header_timeout, idle: config.idle_timeout },
@@ -108,8 +119,9 @@ enum Next<T> {
 struct Requests<'a, F> {
     stream: &'a mut TcpStream,
     fast: &'a F,
-    /// What was read of a request that is not complete, or after the one that was taken.
-    rest: Vec<u8>,
+    /// What was read of a request that is not complete, or after the one that was taken: many requests, from a client that does
+    /// not wait for answers, of which each is taken off without moving those behind it.
+    rest: BytesMut,
     /// Whether `rest` was not looked at yet.
     rest_is_new: bool,
     /// When the first bytes came of a request that is not complete.
@@ -119,7 +131,9 @@ struct Requests<'a, F> {
 
 impl<F: FastPath> Requests<'_, F> {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next<F::Asked>> {
-        if let Some(next) = self.take_rest() {
+        if std::mem::take(&mut self.rest_is_new)
+            && let Some(next) = self.take_rest()
+        {
             return Poll::Ready(next);
         }
         loop {
@@ -144,48 +158,53 @@ impl<F: FastPath> Requests<'_, F> {
         }
     }
 
-    /// Looks at what was read after the last request.
-    fn take_rest(&mut self) -> Option<Next<F::Asked>> {
-        if !std::mem::take(&mut self.rest_is_new) {
-            return None;
-        }
-        let rest = std::mem::take(&mut self.rest);
-        self.judge(&rest)
-    }
-
     fn take_read(&mut self, read: &[u8]) -> Option<Next<F::Asked>> {
         if read.is_empty() {
             // A client may end its side in the middle of a request: the library says what it thinks of that.
             let rest = std::mem::take(&mut self.rest);
             return Some(Next::Left(if rest.is_empty() { Left::Closed } else { self.hand_over(rest) }));
         }
-        if self.rest.is_empty() {
-            return self.judge(read);
+        if !self.rest.is_empty() {
+            self.rest.extend_from_slice(read);
+            return self.take_rest();
         }
-        let mut rest = std::mem::take(&mut self.rest);
-        rest.extend_from_slice(read);
-        self.judge(&rest)
+        let taken = self.fast.take(read);
+        self.rest.extend_from_slice(&read[taken.bytes()..]);
+        self.next(taken)
     }
 
-    fn judge(&mut self, bytes: &[u8]) -> Option<Next<F::Asked>> {
-        match self.fast.take(bytes) {
-            Take::Taken(asked, end) => {
-                self.rest.extend_from_slice(&bytes[end..]);
+    /// Looks at what was read and not taken.
+    fn take_rest(&mut self) -> Option<Next<F::Asked>> {
+        let taken = self.fast.take(&self.rest);
+        self.rest.advance(taken.bytes());
+        if self.rest.is_empty() {
+            // A connection that waits keeps no memory.
+            self.rest = BytesMut::new();
+        }
+        self.next(taken)
+    }
+
+    /// What comes of a look at the bytes before `rest`, or at `rest` if nothing was taken.
+    fn next(&mut self, taken: Take<F::Asked>) -> Option<Next<F::Asked>> {
+        match taken {
+            Take::Taken(asked, _) => {
                 self.rest_is_new = !self.rest.is_empty();
                 self.begun = None;
                 Some(Next::Asked(asked))
             }
-            Take::More if bytes.len() < FAST_PATH_BYTES => {
-                self.rest.extend_from_slice(bytes);
+            Take::More if self.rest.len() < FAST_PATH_BYTES => {
                 self.begun.get_or_insert_with(Instant::now);
                 None
             }
-            Take::More | Take::Other => Some(Next::Left(self.hand_over(bytes.to_vec()))),
+            Take::More | Take::Other => {
+                let rest = std::mem::take(&mut self.rest);
+                Some(Next::Left(self.hand_over(rest)))
+            }
         }
     }
 
-    fn hand_over(&self, bytes: Vec<u8>) -> Left {
-        Left::HandOver(bytes, self.begun.unwrap_or_else(Instant::now))
+    fn hand_over(&self, bytes: BytesMut) -> Left {
+        Left::HandOver(bytes.into(), self.begun.unwrap_or_else(Instant::now))
     }
 
     fn left(&mut self, why: Why) -> Left {
