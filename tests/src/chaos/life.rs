@@ -40,7 +40,11 @@ pub async fn live(buyer: &mut Buyer, memory: &mut Memory) {
         35..38 => stopped(buyer).await,
         38..60 => held(buyer).await,
         60..68 => brief(buyer, memory).await,
-        68..77 => limited(buyer).await,
+        68..77 => {
+            let name = format!("regular-{}", buyer.random.random_range(0..REGULARS));
+            let gives_back = buyer.random.random_range(0..10) > 0;
+            limited(buyer, &name, gives_back).await
+        }
         77..89 => race(buyer).await,
         89..94 => basket(buyer).await,
         94..97 => {
@@ -136,15 +140,15 @@ async fn brief(buyer: &mut Buyer, memory: &mut Memory) -> Option<Bought> {
     Some(bought)
 }
 
-async fn limited(buyer: &mut Buyer) -> Option<Bought> {
-    let regular = format!("regular-{}", buyer.random.random_range(0..REGULARS));
+/// In the name of a buyer who has a limit.
+pub async fn limited(buyer: &mut Buyer, name: &str, gives_back: bool) -> Option<Bought> {
     let units = buyer.random.random_range(1..3);
-    let wish = buyer.wish(Some(&regular), &[(LIMITED.sku, units)], false);
+    let wish = buyer.wish(Some(name), &[(LIMITED.sku, units)], false);
     if buyer.random.random_range(0..8) == 0 {
         buyer.place_twice(&wish).await;
     }
     let bought = buyer.place(&wish).await?;
-    if buyer.random.random_range(0..10) > 0 {
+    if gives_back {
         buyer.step(&bought, Step::Cancel).await;
     }
     Some(bought)

@@ -17,8 +17,14 @@ use crate::chaos::recorder::Orders;
 
 const LASTING: Duration = Duration::from_secs(4);
 
-/// Buyers who race at once.
+/// Buyers who race for the last units at once.
 const RACERS: u64 = 60;
+
+/// Those who race for what is left of their own limit, each of them
+const GREEDY: u64 = 4;
+
+/// from so many places at once.
+const PLACES: u64 = 4;
 
 /// Every fourth attempt is given up within milliseconds and asked again elsewhere.
 pub(super) async fn impatient(crowd: &Crowd) -> Result<Made> {
@@ -30,22 +36,29 @@ pub(super) async fn impatient(crowd: &Crowd) -> Result<Made> {
     Ok(if given_up > 0 { Made::fired("", format!("{given_up} attempts given up early")) } else { Made::not_run("nobody gave up") })
 }
 
-/// Many more buyers than units, who give back what they win.
+/// Many more buyers than units, and some who try in many places at once to get more than their limit; all give back what they win.
 pub(super) async fn race(crowd: &Arc<Crowd>, random: &mut StdRng) -> Result<Made> {
     let (race, until) = (random.random::<u32>(), Instant::now() + LASTING);
     let mut racers = JoinSet::new();
-    for number in 0..RACERS {
+    for number in 0..RACERS + GREEDY * PLACES {
         let mut buyer = crowd.buyer(format!("r{race}-{number}"), u64::from(race) + number);
+        let greedy = number.checked_sub(RACERS).map(|number| format!("greedy-{race}-{}", number / PLACES));
         racers.spawn(async move {
             let mut won = 0;
             while Instant::now() < until {
-                won += u32::from(life::race(&mut buyer).await.is_some());
+                won += u32::from(match &greedy {
+                    Some(name) => life::limited(&mut buyer, name, true).await.is_some(),
+                    None => life::race(&mut buyer).await.is_some(),
+                });
             }
-            won
+            (greedy.is_some(), won)
         });
     }
-    let won: u32 = racers.join_all().await.into_iter().sum();
-    Ok(if won > 0 { Made::fired("", format!("{won} races won by {RACERS} buyers")) } else { Made::not_run("nobody won a race") })
+    let (greedy, racers): (Vec<_>, Vec<_>) = racers.join_all().await.into_iter().partition(|(is_greedy, _)| *is_greedy);
+    let sum = |won: Vec<(bool, u32)>| won.into_iter().map(|(_, won)| won).sum::<u32>();
+    let (within, won) = (sum(greedy), sum(racers));
+    let told = format!("{won} races won by {RACERS} buyers, and {within} within the limits of {GREEDY}");
+    Ok(if won > 0 && within > 0 { Made::fired("", told) } else { Made::not_run(format!("only {told}")) })
 }
 
 /// More buyers than can be answered, at a rate that does not wait for answers; fired if so many were waiting that more could not,
