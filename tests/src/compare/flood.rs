@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::holdfast::SKU;
-use super::limits::{FLOOD_CONNECTIONS, READ_BYTES};
+use super::limits::{FLOOD_CONNECTIONS, FLOOD_FULL_AFTER, READ_BYTES};
 
 /// What was sent and heard.
 #[derive(Debug, Default)]
@@ -23,18 +23,26 @@ struct Counts {
     refused: AtomicU64,
 }
 
-/// The same, in the end.
+impl Counts {
+    fn now(&self) -> Flood {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Flood { sent: of(&self.sent), taken: of(&self.taken), refused: of(&self.refused) }
+    }
+}
+
+/// The same, within a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flood {
     /// Orders whose sending was begun.
     pub sent: u64,
-    /// Answered 201 before the end.
+    /// Answered 201.
     pub taken: u64,
     /// Answered otherwise.
     pub refused: u64,
 }
 
-/// Offers so many orders a second over a thousand connections, each of which sends in turn.
+/// Offers so many orders a second over a thousand connections, each of which sends in turn; what came of it from the time on at
+/// which the servers were full.
 pub async fn flood(to: SocketAddr, per_second: f64, lasting: Duration) -> Result<Flood> {
     let (counts, seed) = (Arc::new(Counts::default()), rand::random::<u32>());
     let every = Duration::from_secs_f64(FLOOD_CONNECTIONS as f64 / per_second);
@@ -51,11 +59,12 @@ pub async fn flood(to: SocketAddr, per_second: f64, lasting: Duration) -> Result
         let first = begin + every.mul_f64(number as f64 / FLOOD_CONNECTIONS as f64);
         connections.spawn(send(writer, format!("{seed:x}-{number}"), first, every, Arc::clone(&counts)));
     }
-    sleep_until(begin + lasting).await;
-    let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let flood = Flood { sent: of(&counts.sent), taken: of(&counts.taken), refused: of(&counts.refused) };
+    sleep_until(begin + FLOOD_FULL_AFTER).await;
+    let before = counts.now();
+    sleep_until(begin + FLOOD_FULL_AFTER + lasting).await;
+    let Flood { sent, taken, refused } = counts.now();
     connections.shutdown().await;
-    Ok(flood)
+    Ok(Flood { sent: sent - before.sent, taken: taken - before.taken, refused: refused - before.refused })
 }
 
 /// One connection's orders, one each `every`. Where the server takes no more bytes, what was due meanwhile is not sent:

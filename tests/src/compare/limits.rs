@@ -53,6 +53,9 @@ pub const HELD_LADDER: [u32; 3] = [64, 256, 1024];
 /// Connections of a flood.
 pub const FLOOD_CONNECTIONS: usize = 1000;
 
+/// From its beginning until as much waits as can: what is answered before and waits at the end would count against the servers.
+pub const FLOOD_FULL_AFTER: Duration = Duration::from_secs(1);
+
 /// Bytes read from one of them at once.
 pub const READ_BYTES: usize = 8192;
 
