@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use tokio::process::Command;
 
 use crate::limits::{LOG_TAIL_LINES, READY_WITHIN, STOPPED_WITHIN};
-use crate::process::{Process, Signal, is_there, tail};
+use crate::process::{Process, Signal, is_there, send, tail};
 use crate::turn::Turn;
 use crate::wait;
 
@@ -94,7 +94,17 @@ impl Dev {
         Ok(status.code())
     }
 
-    /// Kills it without a chance to clean up. Fails if a node outlives it for long.
+    /// Kills its nodes without a chance to clean up, and it. Fails if one of them is there for long.
+    pub async fn kill_nodes(self) -> Result<()> {
+        let nodes = (1..=3).map(|id| self.pid(id)).collect::<Result<Vec<u32>>>()?;
+        for &node in &nodes {
+            send(Signal::Kill, node).await?;
+        }
+        self.process.kill().await?;
+        gone(&nodes).await
+    }
+
+    /// Kills it without a chance to clean up; its nodes stop as they do in good order. Fails if a node outlives it for long.
     pub async fn kill(self) -> Result<()> {
         let nodes: Vec<u32> = (1..=3).filter_map(|id| self.pid(id).ok()).collect();
         self.process.kill().await?;

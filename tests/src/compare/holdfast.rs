@@ -82,7 +82,7 @@ impl Holdfast {
     /// Kills all of them and starts them again on what their disks hold; they take the same ports.
     pub async fn restart(self, turn: &Turn, program: &str) -> Result<Holdfast> {
         let (data, base) = (self.dev.data().to_owned(), self.dev.base());
-        self.dev.kill().await?;
+        self.dev.kill_nodes().await?;
         let dev = Dev::start(turn, program, &data, base).await?;
         let leader = leader(&dev).await?;
         Ok(Holdfast { dev, leader, dir: self.dir })
