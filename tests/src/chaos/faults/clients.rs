@@ -20,10 +20,10 @@ const LASTING: Duration = Duration::from_secs(4);
 /// Buyers who race for the last units at once.
 const RACERS: u64 = 60;
 
-/// Those who race for what is left of their own limit, each of them
+/// Buyers who race for what is left of their own limit.
 const GREEDY: u64 = 4;
 
-/// from so many places at once.
+/// From how many places at once each of them tries.
 const PLACES: u64 = 4;
 
 /// Every fourth attempt is given up within milliseconds and asked again elsewhere.

@@ -53,8 +53,11 @@ pub(super) async fn come(crowd: &Crowd, random: &mut StdRng) -> Result<Made> {
         for body in [vec![b'{'; HUGE_BYTES], [vec![b'['; DEPTH], vec![b']'; DEPTH]].concat()] {
             let call = Call::new(hyper::Method::POST, "/v1/orders").header("content-type", "application/json").body(body);
             if let Ok(answer) = http::call(api, &call.header("idempotency-key", "hostile")).await {
-                ensure!((400..500).contains(&answer.status), "a hostile body is answered {}", answer.status);
-                refused += 1;
+                let is_refused = (400..500).contains(&answer.status);
+                // A node that F20 leaves few descriptors has no room for some of these connections, and says so unread.
+                let is_unread = answer.problem().as_deref() == Some("overloaded");
+                ensure!(is_refused || is_unread, "a hostile body is answered {answer:?}");
+                refused += u32::from(is_refused);
             }
         }
     }
