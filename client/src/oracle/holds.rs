@@ -11,7 +11,7 @@ use super::history::{History, Line};
 use super::judge::Case;
 use super::judgement::{Invariant, Judgement};
 use super::ledger::LedgerOrder;
-use super::limits::EXPIRY_LAG_MS;
+use super::limits::{EXPIRY_LAG_MS, SWEPT_PER_ENTRY};
 use super::names::Name;
 
 /// How long orders are held.
@@ -58,14 +58,49 @@ impl Holds {
 
 /// Judges every order that was held.
 pub(super) fn check(case: &Case<'_>, judgement: &mut Judgement) {
-    for number in (0u32..).take(case.ledger.orders().len()) {
-        if case.replay.phases(number).first().is_some_and(|first| first.status == OrderStatus::Held) {
-            check_order(case, number, judgement);
-        }
+    let is_held = |number: &u32| case.replay.phases(*number).first().is_some_and(|first| first.status == OrderStatus::Held);
+    let held: Vec<u32> = (0u32..).take(case.ledger.orders().len()).filter(is_held).collect();
+    let sweeps = Sweeps::of(case, &held);
+    for number in held {
+        check_order(case, number, &sweeps, judgement);
     }
 }
 
-fn check_order(case: &Case<'_>, number: u32, judgement: &mut Judgement) {
+/// By when each deadline is swept at the latest, if the entries that tell of something are all that there are.
+struct Sweeps {
+    /// Ascending, those of ended holds too: nothing takes them off but a sweep.
+    deadlines: Vec<u64>,
+    /// Which of the ledger's entries has swept each.
+    entries: Vec<usize>,
+}
+
+impl Sweeps {
+    fn of(case: &Case<'_>, held: &[u32]) -> Self {
+        let mut deadlines = Vec::with_capacity(held.len());
+        for order in held.iter().map(|number| case.order(*number)) {
+            let Some(until) = case.holds.deadline_ms(order) else { continue };
+            deadlines.push(until);
+            deadlines.extend(case.holds.may_be_extended(order.id).then(|| until + until.saturating_sub(order.at_ms)));
+        }
+        deadlines.sort_unstable();
+        let (mut entries, mut index) = (Vec::with_capacity(deadlines.len()), None);
+        for (at, entry) in case.ledger.entries().iter().enumerate() {
+            if index.replace(entry.place.0) != Some(entry.place.0) {
+                let due = deadlines[entries.len()..].iter().take(SWEPT_PER_ENTRY).take_while(|deadline| **deadline <= entry.at_ms).count();
+                entries.resize(entries.len() + due, at);
+            }
+        }
+        Self { deadlines, entries }
+    }
+
+    /// The first of the ledger's entries after which no hold with this deadline is left, if it came to that.
+    fn after(&self, deadline: u64) -> Option<usize> {
+        let swept = self.deadlines.partition_point(|other| *other <= deadline);
+        swept.checked_sub(1).map_or(Some(0), |last| self.entries.get(last).copied())
+    }
+}
+
+fn check_order(case: &Case<'_>, number: u32, sweeps: &Sweeps, judgement: &mut Judgement) {
     let order = case.order(number);
     let until = case.holds.deadline_ms(order);
     if order.expires_at_ms.is_none() || until != order.expires_at_ms {
@@ -90,9 +125,11 @@ fn check_order(case: &Case<'_>, number: u32, judgement: &mut Judgement) {
             judgement.violation(Invariant::I13, || format!("its time was over at {latest}: {end:?} of {}", case.tell(number)));
         }
     }
-    // Every entry sweeps: one that comes long after the deadline finds the hold ended, or ends it. Without entries nothing ends.
+    // Every entry sweeps: one that comes long after the deadline finds the hold ended, or ends it, unless more were due than an entry may
+    // sweep. Without entries nothing ends.
     let entries = case.ledger.entries();
-    let sweep = entries.get(entries.partition_point(|entry| entry.at_ms <= latest + EXPIRY_LAG_MS));
+    let long_after = entries.partition_point(|entry| entry.at_ms <= latest + EXPIRY_LAG_MS);
+    let sweep = sweeps.after(latest).and_then(|swept| entries.get(long_after.max(swept)));
     if let Some(sweep) = sweep.filter(|sweep| end.is_none_or(|end| end.index > sweep.place.0)) {
         let late = sweep.at_ms - latest;
         judgement.violation(Invariant::I13, || format!("{} is still held {late} ms after its time, after {sweep:?}", case.tell(number)));

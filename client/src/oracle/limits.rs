@@ -16,3 +16,6 @@ pub const CLOCK_STEP_US: u64 = 6_000_000;
 
 /// An expired hold is swept at most this long after its deadline, by cluster time, while entries are applied; in milliseconds.
 pub const EXPIRY_LAG_MS: u64 = 5_000;
+
+/// Deadlines of holds that one entry sweeps at most, those of holds that have ended too: `orders.sweep_per_entry`, by default.
+pub const SWEPT_PER_ENTRY: usize = 2_048;

@@ -97,6 +97,37 @@ fn a_hold_that_expires_long_after_its_time_is_found_out() {
     world.accepted();
 }
 
+/// A silence in which more holds came to their end than one entry sweeps.
+#[test]
+fn holds_beyond_those_that_one_entry_sweeps_are_left_to_the_next() {
+    let first_and_last_expired_at = |first, last| {
+        let mut world = World::with_tees(9_999, None);
+        world.hold(5_000);
+        for n in 0..=2_048 {
+            let (index, order, buyer) = (10 + n, format!("a-{n}"), format!("buyer-{n}"));
+            world.held_for(index, &order, &buyer, ONE, 5_000);
+            let got = world.got(&order, index, OrderStatus::Held);
+            world.order((index - 5, index + 5), &format!("k-{n}"), &buyer, ONE, got);
+        }
+        bob_buys(&mut world, 20_000, "b");
+        let mut ends: Vec<_> = (1..2_048).map(|n| (20_000, n)).chain([(first, 0), (last, 2_048)]).collect();
+        ends.sort_unstable();
+        let (before, after): (Vec<_>, Vec<_>) = ends.into_iter().partition(|(at, _)| *at < 20_005);
+        for (at, n) in before {
+            world.becomes(at, &format!("a-{n}"), OrderStatus::Expired);
+        }
+        bob_buys(&mut world, 20_005, "c");
+        for (at, n) in after {
+            world.becomes(at, &format!("a-{n}"), OrderStatus::Expired);
+        }
+        world
+    };
+    first_and_last_expired_at(20_000, 20_001).accepted();
+    first_and_last_expired_at(20_001, 20_001).refused(Invariant::I13, "still held 14990 ms after its time");
+    first_and_last_expired_at(20_000, 20_002).accepted();
+    first_and_last_expired_at(20_000, 20_006).refused(Invariant::I13, "still held 12947 ms after its time");
+}
+
 #[test]
 fn a_hold_that_is_not_extended_has_its_time_once() {
     let sold_at_10_000 = |extend: bool| {
