@@ -1,5 +1,6 @@
 //! Prints what an order costs a node from its committed entry to its page: decoding, applying, handing to the order log,
-//! and all threads of the process with it. `order_cost DIR ORDERS [BATCH…]`, with `--release`; Linux.
+//! and all threads of the process with it. `order_cost DIR ORDERS [SKUS [BATCH…]]`, with `--release`; Linux. Each order is one of the
+//! next SKU.
 //!
 //! Nanoseconds of CPU an order. Each column is a run of its own that does one thing more than the one before.
 
@@ -28,18 +29,22 @@ struct Run {
     state: Inventory,
     index: u64,
     session: SessionId,
+    skus: u32,
 }
 
 impl Run {
-    fn new() -> Result<Self> {
-        let mut run = Self { state: Inventory::new(), index: 1, session: SessionId(0) };
+    fn new(skus: u32) -> Result<Self> {
+        let mut run = Self { state: Inventory::new(), index: 1, session: SessionId(0), skus };
         run.state.apply(LogIndex(1), &Entry::Members(Cow::Owned(vec![NodeId(1)])));
         run.apply(Command::Bootstrap(Bootstrap {
             params: Params { max_batch_requests: 8_192, ..Params::default() },
             secret: Secret([3; 16]),
         }));
         let settings = SettingsPatch { hold_ttl: Some(Millis(0)), ..SettingsPatch::default() };
-        run.apply(Command::CreateSku(CreateSku { name: SkuName::new("bench")?, stock: 1_000_000_000, settings }));
+        for n in 0..skus {
+            let name = SkuName::new(&format!("bench-{n}"))?;
+            run.apply(Command::CreateSku(CreateSku { name, stock: 1_000_000_000, settings: settings.clone() }));
+        }
         run.apply(Command::OpenSession(OpenSession { node: NodeId(1), incarnation: Incarnation(1), attempt: Attempt(1) }));
         run.session = SessionId(run.index);
         Ok(run)
@@ -56,9 +61,10 @@ impl Run {
 
     /// Entries of `batch` orders each, `orders` in all.
     fn entries(&self, orders: usize, batch: usize) -> Vec<Bytes> {
-        let names: Vec<[String; 2]> = (0..orders).map(|n| [format!("key-{n:012}"), format!("buyer-{n:010}")]).collect();
-        let entry = |(seq, names): (u64, &[[String; 2]])| {
-            let requests = names.iter().map(|[key, buyer]| Request::Order(order(key, buyer))).collect();
+        let skus = (0..self.skus).cycle().map(SkuId);
+        let names: Vec<_> = (0..orders).zip(skus).map(|(n, sku)| ([format!("key-{n:012}"), format!("buyer-{n:010}")], sku)).collect();
+        let entry = |(seq, names): (u64, &[([String; 2], SkuId)])| {
+            let requests = names.iter().map(|([key, buyer], sku)| Request::Order(order(key, buyer, *sku))).collect();
             let command = Command::Batch(Batch { session: self.session, seq: Seq(seq), requests });
             codec::stamp_entry(Stamp(self.stamp() + seq), &codec::encode(&command))
         };
@@ -80,12 +86,12 @@ impl Run {
     }
 }
 
-fn order<'a>(key: &'a str, buyer: &'a str) -> OrderRequest<'a> {
+fn order<'a>(key: &'a str, buyer: &'a str, sku: SkuId) -> OrderRequest<'a> {
     OrderRequest {
         caller: Cow::Borrowed("shop"),
         key: Cow::Borrowed(key),
         buyer: Cow::Borrowed(buyer),
-        lines: [Line { sku: SkuId(0), units: 1 }].into_iter().collect(),
+        lines: [Line { sku, units: 1 }].into_iter().collect(),
         confirm: false,
         apply_before: Stamp(u64::MAX),
     }
@@ -105,8 +111,8 @@ fn first_number(text: &str) -> Result<u64> {
     Ok(text.split(' ').next().unwrap_or_default().parse()?)
 }
 
-fn measure(dir: &Path, orders: usize, batch: usize, way: Way) -> Result<[u64; 2]> {
-    let mut run = Run::new()?;
+fn measure(dir: &Path, (orders, skus): (usize, u32), batch: usize, way: Way) -> Result<[u64; 2]> {
+    let mut run = Run::new(skus)?;
     let entries = run.entries(orders, batch);
     let log = if way == Way::Appended {
         let dir = DataDir::open(dir, OpenMode::Create)?;
@@ -129,12 +135,13 @@ fn measure(dir: &Path, orders: usize, batch: usize, way: Way) -> Result<[u64; 2]
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let (dir, orders) = (args.first().ok_or("a directory")?, args.get(1).ok_or("a number of orders")?.parse()?);
-    let batches = args[2..].iter().map(|batch| batch.parse()).collect::<std::result::Result<Vec<usize>, _>>()?;
+    let [dir, orders, rest @ ..] = &args[..] else { return Err("a directory and a number of orders".into()) };
+    let (dir, orders, skus) = (Path::new(dir), orders.parse()?, rest.first().map_or(Ok(1), |skus| skus.parse())?);
+    let batches = rest.iter().skip(1).map(|batch| batch.parse()).collect::<std::result::Result<Vec<usize>, _>>()?;
     for batch in if batches.is_empty() { vec![50, 900, 8_192] } else { batches } {
-        let [decoded, _] = measure(Path::new(dir), orders, batch, Way::Decoded)?;
-        let [applied, _] = measure(Path::new(dir), orders, batch, Way::Applied)?;
-        let [appended, all] = measure(&Path::new(dir).join(batch.to_string()), orders, batch, Way::Appended)?;
+        let [decoded, _] = measure(dir, (orders, skus), batch, Way::Decoded)?;
+        let [applied, _] = measure(dir, (orders, skus), batch, Way::Applied)?;
+        let [appended, all] = measure(&dir.join(batch.to_string()), (orders, skus), batch, Way::Appended)?;
         println!("batches of {batch:>5}: decoded {decoded:>5}, applied {applied:>5}, appended {appended:>5}, with its writers {all:>5} ns");
     }
     Ok(())

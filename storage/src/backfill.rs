@@ -12,7 +12,7 @@ use crate::limits::MISSING_RANGES;
 use crate::memtable::Memtable;
 use crate::order_keys::{after, page_key, place_of};
 use crate::order_log::OrderCore;
-use crate::pages::{Page, derive};
+use crate::pages::{Page, Puts, derive};
 use crate::statuses::{ByOrder, group_of, stored};
 
 /// A range of history that this node does not have.
@@ -160,13 +160,15 @@ impl OrderCore {
 
     /// Adds a page of the past: a status that a later event set stays.
     fn install_page(&self, page: &Page, value: &Bytes) -> io::Result<()> {
-        let derived = derive(page.first, page.stamp, &page.events);
+        let mut puts = Puts::default();
+        derive(page.first, page.stamp, &page.events, &mut puts);
         let mut memtable = self.wait_for_room()?;
         memtable.put((page_key(page.first), value[..].into()));
-        derived.marks.into_iter().for_each(|mark| memtable.put(mark));
+        puts.items.into_iter().for_each(|put| memtable.put(put));
+        puts.marks.into_iter().for_each(|(page, skus)| memtable.put_marks(page, skus));
         // The memtable stays locked from the look to the change: no newer status comes in between.
         let mut read: Option<(OrderRef, ByOrder)> = None;
-        for (order, status) in derived.statuses {
+        for (order, status) in puts.statuses {
             let group = group_of(order);
             let known = match (memtable.status(order), &read) {
                 (Some(known), _) => Some(known),

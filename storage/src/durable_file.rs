@@ -11,10 +11,10 @@ use crate::files::{self, File, OpenOptions};
 use crate::limits::DURABLE_FILE_BYTES;
 
 const MAGIC: [u8; 2] = *b"HF";
-/// Of version 1 is the same, in a directory whose order log has each status by itself: it is read, and the next write makes it this one.
-/// A build that knows only that one refuses the directory from then on.
-const VERSION: u8 = 2;
-const VERSION_BEFORE: u8 = 1;
+/// Those before are the same: in a directory of version 1 the order log has each status by itself, in one of version 2 each mark of a SKU.
+/// They are read, and the next write makes them this one: a build that does not know it refuses the directory from then on.
+const VERSION: u8 = 3;
+const FIRST_VERSION: u8 = 1;
 const HEADER_BYTES: usize = 12;
 
 /// A small versioned file and what kind of content it must have.
@@ -83,7 +83,7 @@ impl DurableFile {
         if u32::from_le_bytes([c0, c1, c2, c3]) != checksum(kind, version, body) {
             return Err(damaged("checksum does not match"));
         }
-        if version != VERSION && version != VERSION_BEFORE {
+        if !(FIRST_VERSION..=VERSION).contains(&version) {
             return Err(OpenError::Version { path: self.path.clone(), version });
         }
         Ok(body.to_vec())
@@ -152,6 +152,6 @@ mod tests {
         bytes[3] = VERSION + 1;
         bytes[8..12].copy_from_slice(&checksum(7, VERSION + 1, b"body").to_le_bytes());
         let refused = file.check(&bytes).unwrap_err();
-        assert!(refused.refused() && matches!(refused, OpenError::Version { version: 3, .. }));
+        assert!(refused.refused() && matches!(refused, OpenError::Version { version: 4, .. }));
     }
 }

@@ -98,7 +98,9 @@ impl Engine {
         self.db.get(key).map_err(into_io)
     }
 
-    /// Keys from `from`, and before `to`, ascending; or descending from the back.
+    /// Keys from `from`, and before `to`, ascending; or descending from the back. Backwards, sled guesses where the node before one ends, and
+    /// panics where keys with four bytes of 255 in a row prove it wrong: integers in keys stay far below their largest, and hashes meet it
+    /// once in some billion nodes.
     pub(crate) fn range(&self, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = io::Result<(Slice, Slice)>> + use<> {
         self.db.range::<&[u8], _>(from..to).map(|item| item.map_err(into_io))
     }

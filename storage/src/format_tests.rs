@@ -1,8 +1,9 @@
-//! The format on disk, byte for byte: what `tests/fixtures/format-v3.txt` holds is read by this build, and written alike; what
-//! `format-v2.txt` holds is read.
+//! The format on disk, byte for byte: what `tests/fixtures/format-v4.txt` holds is read by this build, and written alike; what
+//! `format-v3.txt` and `format-v2.txt` hold is read.
 //!
 //! A change here is a change of format: it needs a new version. Format 1 kept the Raft log in a database; its log is refused.
-//! Format 2 kept each order's status by itself, and its small files are of version 1; it goes on as this one.
+//! Format 2 kept each order's status by itself, and its small files are of version 1; format 3 kept each mark of a SKU by itself, and its
+//! small files are of version 2. Both go on as this one.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::FileExt;
@@ -20,14 +21,15 @@ use crate::frame::seal;
 use crate::identity::IdentityV1;
 use crate::log_group::{Edit, Group};
 use crate::log_segment::Segment;
+use crate::marks::{self, Marks};
 use crate::order_keys::status_key;
 use crate::pages::{Page, puts_of};
 use crate::statuses::{self, ByOrder, StatusV1};
 use crate::{ClusterId, DataDir, DataSync, DiskId, LogRecord, OpenMode, OrderLog, Roster};
 use crate::{Met, OwnStarts};
 
-const FIXTURE: &str = include_str!("../tests/fixtures/format-v3.txt");
-const BEFORE: &str = include_str!("../tests/fixtures/format-v2.txt");
+const FIXTURE: &str = include_str!("../tests/fixtures/format-v4.txt");
+const BEFORE: [&str; 2] = [include_str!("../tests/fixtures/format-v3.txt"), include_str!("../tests/fixtures/format-v2.txt")];
 
 fn record(index: u64) -> LogRecord {
     LogRecord { index, head: Bytes::from_static(b"head"), payload: vec![index.to_le_bytes()[0]; 300].into() }
@@ -74,6 +76,12 @@ fn events() -> Vec<Event> {
     ]
 }
 
+/// So many of another region that they stand in a list.
+fn many_marks() -> Marks {
+    let skus = |of: u32| (0..70).map(|n| SkuId(of * n)).collect();
+    [((LogIndex(64), 3), skus(1)), ((LogIndex(127), 300), skus(900))].into()
+}
+
 fn identity() -> IdentityV1 {
     let roster = Roster { cluster: ClusterId(4), members: [(NodeId(1), DiskId(6))].into() };
     IdentityV1 { disk: DiskId(6), node: NodeId(1), incarnation: Incarnation(3), cluster: Some(roster) }
@@ -96,7 +104,8 @@ fn written(dir: &Path) -> Vec<(String, Vec<u8>)> {
     all.push(("segment".to_owned(), segment(dir)));
     let puts = puts_of(LogIndex(258), Stamp(77), &events());
     let statuses: Vec<_> = statuses::puts_of(&puts.statuses.into_iter().collect()).collect();
-    for (key, value) in puts.items.into_iter().chain(statuses) {
+    let marks = marks::puts_of(&puts.marks.into_iter().chain(many_marks()).collect());
+    for (key, value) in puts.items.into_iter().chain(marks).chain(statuses) {
         all.push((format!("orders {}", hex(&key)), value.to_vec()));
     }
     for (name, kind, body) in
@@ -130,6 +139,10 @@ fn fixture(text: &str) -> Vec<(String, Vec<u8>)> {
     text.lines().map(|line| line.split_once(" = ").unwrap()).map(|(name, value)| (name.to_owned(), unhex(value))).collect()
 }
 
+fn before() -> impl Iterator<Item = (String, Vec<u8>)> {
+    BEFORE.into_iter().flat_map(fixture)
+}
+
 fn fixed(name: &str) -> Vec<u8> {
     fixture(FIXTURE).into_iter().find(|(other, _)| other == name).unwrap().1
 }
@@ -145,7 +158,7 @@ fn this_build_writes_the_committed_bytes() {
 #[test]
 fn this_build_reads_the_committed_bytes() {
     let at = OrderRef { index: LogIndex(258), position: 0 };
-    for (name, value) in fixture(FIXTURE).into_iter().chain(fixture(BEFORE)) {
+    for (name, value) in fixture(FIXTURE).into_iter().chain(before()) {
         let Some(key) = name.strip_prefix("orders ").map(unhex) else { continue };
         match key[0] {
             b'E' => assert_eq!(Page::read(&key, &value).unwrap().events, events()),
@@ -154,6 +167,7 @@ fn this_build_reads_the_committed_bytes() {
                 statuses::read(&key, &value, &mut statuses).unwrap();
                 assert_eq!(statuses[&at].status.status, Status::Confirmed);
             }
+            b'L' => assert_eq!(marks::read(&key, &value).unwrap().len(), 140),
             _ => assert!(value.is_empty()),
         }
     }
@@ -180,7 +194,7 @@ fn this_build_reads_the_committed_files() {
     for (name, kind, expected) in
         [("identity", 1, codec::encode(&identity())), ("starts", 3, codec::encode(&starts())), ("peers", 2, codec::encode(&met()))]
     {
-        for (_, bytes) in fixture(FIXTURE).into_iter().chain(fixture(BEFORE)).filter(|(other, _)| other == name) {
+        for (_, bytes) in fixture(FIXTURE).into_iter().chain(before()).filter(|(other, _)| other == name) {
             std::fs::write(dir.path().join(name), bytes).unwrap();
             assert_eq!(DurableFile::new(dir.path().join(name), kind).read().unwrap().unwrap(), expected);
         }

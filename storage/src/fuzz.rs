@@ -5,7 +5,7 @@
 #[path = "../../fuzz/target.rs"]
 mod target;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use holdfast_inventory::{Event, EventKind, Incarnation, LogIndex, NodeId, OrderRef, SkuId, Stamp, Status, StatusAt, codec};
@@ -18,7 +18,8 @@ use crate::identity::IdentityV1;
 use crate::limits::SNAPSHOT_CHUNK_BYTES;
 use crate::log_group::{Edit, Group, GroupHeader, read_entry};
 use crate::log_segment::{header, read_header};
-use crate::order_keys::{page_key, status_key, statuses_key};
+use crate::marks::{self, Marks};
+use crate::order_keys::{mark_list_key, page_key, place_of, status_key, statuses_key};
 use crate::pages::{Page, puts_of};
 use crate::snapshot_reader::SnapshotReader;
 use crate::statuses::{self, ByOrder, StatusV1};
@@ -31,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "log_segment", check: log_segment, seeds: || vec![header(3, 7).to_vec()] },
     Target { name: "order_page", check: order_page, seeds: order_pages },
     Target { name: "order_status", check: order_status, seeds: statuses },
+    Target { name: "order_marks", check: order_marks, seeds: mark_lists },
     Target { name: "small_file", check: small_file, seeds: small_files },
     Target { name: "snapshot_file", check: snapshot_file, seeds: snapshot_files },
 ];
@@ -108,6 +110,35 @@ fn order_pages() -> Vec<Vec<u8>> {
         body.extend_from_slice(&event);
     }
     vec![body]
+}
+
+/// A list of marks is refused, or reads back as it is written, however that is cut.
+fn order_marks(body: &[u8]) {
+    let key = mark_list_key((INDEX, 0), (INDEX, 3));
+    let Ok(found) = marks::read(&key, &seal(&key, &[body])) else { return };
+    let mut pages = BTreeMap::<_, BTreeSet<_>>::new();
+    for (sku, page) in &found {
+        pages.entry(*page).or_default().insert(*sku);
+    }
+    let written: Marks = pages.into_iter().map(|(page, skus)| (page, skus.into_iter().collect())).collect();
+    let mut again = BTreeSet::new();
+    for (key, value) in marks::puts_of(&written) {
+        match marks::read(&key, &value) {
+            Ok(marks) => again.extend(marks),
+            // One that stands apart.
+            Err(_) => drop(again.insert((apart(&key), place_of(&key).expect("a key just made")))),
+        }
+    }
+    assert_eq!(again, found.into_iter().collect());
+}
+
+/// The SKU in the key of a mark that stands apart.
+fn apart(key: &[u8]) -> SkuId {
+    SkuId(u32::from_be_bytes(key[1..5].try_into().expect("four bytes of a key just made")))
+}
+
+fn mark_lists() -> Vec<Vec<u8>> {
+    vec![codec::encode(&(vec![(5_u8, 0_u16), (5, 3)], vec![(1_u32, 0_u8), (0, 1), (7, 1)]))]
 }
 
 /// A status, or statuses of a group, are refused, or read back as they are written.

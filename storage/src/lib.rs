@@ -62,6 +62,7 @@ mod log_store;
 mod log_supply;
 mod log_tail;
 mod log_writer;
+mod marks;
 mod memtable;
 mod open_error;
 mod order_keys;

@@ -66,7 +66,16 @@ pub const ORDER_BATCH_BYTES: usize = 64 << 10;
 /// Positions of an entry whose orders' statuses stand together in the order log: looking one up reads what there is of them.
 pub const STATUS_GROUP: u16 = 32;
 
-/// Pages, or orders of a buyer's chain, that one listing call reads at most.
+/// Entries whose marks of SKUs stand together in the order log where they are many.
+pub const MARK_REGION: u64 = 64;
+
+/// Marks of a region that one round of the order log's writer makes an item each; more of them become lists.
+pub const MARKS_APART: usize = 128;
+
+/// Target size of a list of marks.
+pub const MARK_LIST_BYTES: usize = 3_800;
+
+/// Pages, regions of marks, or orders of a buyer's chain that one listing call reads at most.
 pub const LIST_SCAN: usize = 512;
 
 /// Orders that one listing call returns at most.

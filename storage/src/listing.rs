@@ -6,7 +6,8 @@ use holdfast_inventory::{BuyerHash, LogIndex, Order, OrderRef, SkuId, Status, St
 
 use crate::frame::damaged;
 use crate::limits::{LIST_MAX, LIST_SCAN};
-use crate::order_keys::{after, buyer_key, page_key, place_of, sku_key};
+use crate::marks::{Marked, MarkedPages};
+use crate::order_keys::{after, buyer_key, page_key, place_of};
 use crate::order_log::OrderCore;
 use crate::pages::Page;
 use crate::statuses::StatusReader;
@@ -126,13 +127,21 @@ impl OrderCore {
 
     /// Walks pages backwards: those that the SKU's marks name, or all.
     fn list_pages(&self, query: &Query) -> io::Result<ListPage> {
-        let key = |place| query.sku.map_or_else(|| page_key(place), |sku| sku_key(sku, place));
         let mut list = ListPage::default();
         let (mut end, mut statuses) = (query.end(), StatusReader::default());
-        for _ in 0..LIST_SCAN {
-            let Some((found, value)) = self.last_in(&key(FIRST), &key(end))? else { return Ok(ListPage { next: None, ..list }) };
-            end = place_of(&found)?;
-            let page = if query.sku.is_none() { Page::read(&found, &value)? } else { self.marked_page(end)? };
+        let (mut marked, mut scan) = (query.sku.map(|sku| MarkedPages::of(self, sku)), LIST_SCAN);
+        while scan > 0 {
+            scan -= 1;
+            let page = match &mut marked {
+                None => self.last_in(&page_key(FIRST), &page_key(end))?.map(|(key, value)| Page::read(&key, &value)).transpose()?,
+                Some(marked) => match marked.before(end, &mut scan)? {
+                    Marked::Page(place) => Some(self.marked_page(place)?),
+                    Marked::NoneFrom(place) => return Ok(ListPage { next: Some(order_at(place)), ..list }),
+                    Marked::End => None,
+                },
+            };
+            let Some(page) = page else { return Ok(ListPage { next: None, ..list }) };
+            end = page.first;
             for event in page.events.into_iter().rev() {
                 let Some(stored) = self.stored(event, page.stamp, &mut statuses)?.filter(|stored| query.takes(stored)) else { continue };
                 list.next = Some(stored.order.at);
@@ -141,7 +150,7 @@ impl OrderCore {
                     return Ok(list);
                 }
             }
-            list.next = Some(OrderRef { index: end.0, position: end.1 });
+            list.next = Some(order_at(end));
         }
         Ok(list)
     }
@@ -197,8 +206,12 @@ impl OrderCore {
         let found = self.last_in(&buyer_key(chain.hash, FIRST), &buyer_key(chain.hash, end))?;
         let found = found.map(|(key, _)| place_of(&key)).transpose()?;
         holes.none_in(found.unwrap_or(FIRST), end)?;
-        Ok(found.map(|(index, position)| OrderRef { index, position }))
+        Ok(found.map(order_at))
     }
+}
+
+fn order_at(place: Place) -> OrderRef {
+    OrderRef { index: place.0, position: place.1 }
 }
 
 fn place(order: OrderRef) -> Place {

@@ -3,19 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use holdfast_inventory::{LogIndex, OrderRef};
+use holdfast_inventory::{LogIndex, OrderRef, SkuId};
 
 use crate::Missing;
 use crate::engine::Slice;
-use crate::pages::Put;
+use crate::marks::Marks;
+use crate::pages::{Place, Put};
 use crate::statuses::{ByOrder, StatusV1, put_newest, whole};
 
-/// What is to be written: items, and statuses that the writer makes items of.
+/// What is to be written: items, and marks and statuses that the writer makes items of.
 #[derive(Default)]
 pub(crate) struct Table {
     pub(crate) items: BTreeMap<Vec<u8>, Slice>,
+    pub(crate) marks: Marks,
     pub(crate) statuses: ByOrder,
 }
+
+/// What a page with marks counts for, beside them.
+const MARKED_BYTES: usize = size_of::<(Place, Vec<SkuId>)>() + 32;
 
 /// What a status counts for.
 const STATUS_BYTES: usize = size_of::<(OrderRef, StatusV1)>() + 16;
@@ -63,6 +68,12 @@ impl Memtable {
         self.active.items.insert(key, value);
     }
 
+    /// Notes the SKUs, ascending, of which a page accepts orders.
+    pub(crate) fn put_marks(&mut self, page: Place, skus: Vec<SkuId>) {
+        self.active_bytes += MARKED_BYTES + skus.len() * size_of::<SkuId>();
+        self.active.marks.insert(page, skus);
+    }
+
     /// Keeps a status unless a newer one of the same order is here.
     pub(crate) fn put_status(&mut self, order: OrderRef, status: StatusV1) {
         self.active_bytes += STATUS_BYTES;
@@ -107,6 +118,14 @@ impl Memtable {
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<Slice> {
         self.active.items.get(key).or_else(|| self.writing.as_ref()?.items.get(key)).cloned()
+    }
+
+    /// Pages to be written that accept orders with a SKU, in order.
+    pub(crate) fn marked(&self, sku: SkuId) -> Vec<Place> {
+        let marks = self.tables().flat_map(|table| &table.marks);
+        let mut pages: Vec<Place> = marks.filter(|(_, skus)| skus.binary_search(&sku).is_ok()).map(|(page, _)| *page).collect();
+        pages.sort_unstable();
+        pages
     }
 
     /// An order's status, if it is to be written.

@@ -6,6 +6,7 @@
 //! | `S` index position index position | statuses that changed since acceptance, of orders from the first place on; the second place is the newest change among them |
 //! | `S` index position | a single order's latest status, as format 2 of the directory wrote it |
 //! | `K` sku index position | nothing: that page accepts an order with this SKU |
+//! | `L` index position index position | the same of many pages of a region, the first and the last of which have these places |
 //! | `B` buyer index position | nothing: a chain of that buyer's orders ends here |
 //! | `M` `T` | last entry whose pages are all written |
 //! | `M` `G` | missing ranges |
@@ -41,6 +42,9 @@ pub(crate) fn statuses_range(group: OrderRef) -> (Vec<u8>, Vec<u8>) {
     (status_key(group), status_key(end))
 }
 
+/// Where all lists of marks begin and end.
+pub(crate) const ALL_MARK_LISTS: (&[u8], &[u8]) = (b"L", b"M");
+
 /// Where all items with statuses begin and end.
 pub(crate) const ALL_STATUSES: (&[u8], &[u8]) = (b"S", b"T");
 
@@ -70,6 +74,17 @@ pub(crate) fn status_key(order: OrderRef) -> Vec<u8> {
 
 pub(crate) fn sku_key(sku: SkuId, place: Place) -> Vec<u8> {
     key(b'K', &sku.0.to_be_bytes(), place)
+}
+
+pub(crate) fn mark_list_key(first: Place, last: Place) -> Vec<u8> {
+    let mut key = mark_lists_from(first);
+    push_place(&mut key, last);
+    key
+}
+
+/// Where lists of marks begin whose first page is at `first` or later.
+pub(crate) fn mark_lists_from(first: Place) -> Vec<u8> {
+    key(b'L', &[], first)
 }
 
 pub(crate) fn buyer_key(buyer: BuyerHash, place: Place) -> Vec<u8> {

@@ -14,6 +14,7 @@ use holdfast_inventory::{Event, EventKind, LogIndex, OrderRef, Stamp, StatusAt};
 use crate::dir_lock::DirLock;
 use crate::engine::{Engine, Slice};
 use crate::limits::{ORDER_GATHER_BYTES, ORDER_UNWRITTEN_BYTES, POISON_LOOK_MS};
+use crate::marks;
 use crate::memtable::Memtable;
 use crate::order_keys::{after, page_key};
 use crate::page_writer::recover;
@@ -90,6 +91,7 @@ impl OrderLog {
         let was_clean = !memtable.is_dirty();
         memtable.miss_before(index);
         puts.items.into_iter().for_each(|put| memtable.put(put));
+        puts.marks.into_iter().for_each(|(page, skus)| memtable.put_marks(page, skus));
         puts.statuses.into_iter().for_each(|(order, status)| memtable.put_status(order, status));
         memtable.appended = Some(index);
         if was_clean || memtable.active_bytes() > ORDER_GATHER_BYTES || memtable.is_sync_due() {
@@ -306,6 +308,7 @@ impl OrderCore {
             let (key, value) = item?;
             Page::read(&key, &value)?;
         }
+        marks::check(&self.engine)?;
         statuses::check(&self.engine)
     }
 

@@ -18,6 +18,7 @@ use crate::background::give_way;
 use crate::engine::{Batch, Engine, Slice};
 use crate::frame::{damaged, seal, unseal};
 use crate::limits::{ORDER_BATCH_BYTES, ORDER_GATHER_BYTES, ORDER_GATHER_MS};
+use crate::marks;
 use crate::memtable::{Gathered, Memtable};
 use crate::order_keys::{MISSING_KEY, THROUGH_KEY};
 use crate::order_log::OrderCore;
@@ -120,8 +121,9 @@ fn with_before<'a>(engine: &Engine, (key, value): Put) -> io::Result<(Cow<'a, [u
 fn write(engine: &Engine, gathered: &Gathered) -> io::Result<()> {
     let mut batch = Batch::default();
     let items = gathered.table.items.iter().map(|(key, value)| Ok((Cow::Borrowed(&key[..]), value.clone())));
+    let marks = marks::puts_of(&gathered.table.marks).into_iter().map(|(key, value)| Ok((Cow::Owned(key), value)));
     let statuses = statuses::puts_of(&gathered.table.statuses).map(|put| with_before(engine, put));
-    for item in items.chain(statuses) {
+    for item in items.chain(marks).chain(statuses) {
         let (key, value) = item?;
         batch.put(&key, value);
         if batch.bytes() >= ORDER_BATCH_BYTES {

@@ -10,7 +10,7 @@ use holdfast_inventory::{Event, EventKind, LogIndex, OrderRef, SkuId, Stamp, Sta
 use crate::engine::Slice;
 use crate::frame::{FRAME_BYTES, close, damaged, unseal};
 use crate::limits::{MAX_VALUE_BYTES, PAGE_BYTES};
-use crate::order_keys::{buyer_key, page_key, place_of, sku_key};
+use crate::order_keys::{buyer_key, page_key, place_of};
 use crate::statuses::StatusV1;
 
 /// Bytes of a page's stamp.
@@ -48,19 +48,13 @@ impl Page {
 /// A key and its value, to be written.
 pub(crate) type Put = (Vec<u8>, Slice);
 
-/// What the events of a page add to the log beside the page.
-pub(crate) struct Derived {
-    /// Keys by which lists find the page or the order.
-    pub(crate) marks: Vec<Put>,
-    /// Statuses that changed, in order.
-    pub(crate) statuses: Vec<(OrderRef, StatusV1)>,
-}
-
-/// Everything that an entry's events add to the log.
+/// What events add to the log.
 #[derive(Default)]
 pub(crate) struct Puts {
-    /// Pages and marks.
+    /// Pages, and where buyers' chains end.
     pub(crate) items: Vec<Put>,
+    /// The SKUs, ascending, of which pages accept orders.
+    pub(crate) marks: Vec<(Place, Vec<SkuId>)>,
     /// Statuses that changed, in order.
     pub(crate) statuses: Vec<(OrderRef, StatusV1)>,
 }
@@ -111,38 +105,36 @@ impl Draft {
     fn finish(&mut self, bytes: usize, events: &[Event], puts: &mut Puts) {
         let Some(first) = events.get(self.begin) else { return };
         let place = (self.index, first.position);
-        let derived = derive(place, self.stamp, &events[self.begin..]);
         let key = page_key(place);
         close(&key, &mut self.value[..bytes]);
         puts.items.push((key, self.value[..bytes].into()));
-        puts.items.extend(derived.marks);
-        puts.statuses.extend(derived.statuses);
+        derive(place, self.stamp, &events[self.begin..], puts);
         self.begin = events.len();
         self.value.drain(FRAME_BYTES + STAMP_BYTES..bytes);
     }
 }
 
-/// The marks and statuses of the events in a page that begins at `first`.
-pub(crate) fn derive(first: Place, stamp: Stamp, events: &[Event]) -> Derived {
+/// What the events in a page that begins at `first` add to the log beside the page.
+pub(crate) fn derive(first: Place, stamp: Stamp, events: &[Event], puts: &mut Puts) {
     let mut skus: Vec<SkuId> = Vec::new();
-    let mut derived = Derived { marks: Vec::new(), statuses: Vec::new() };
     for event in events {
         match &event.kind {
             EventKind::Accepted { order, .. } => skus.extend(order.lines.iter().map(|line| line.sku)),
             EventKind::Changed { order, status, .. } => {
                 let status = StatusAt { status: *status, since: stamp };
-                derived.statuses.push((*order, StatusV1 { at: (first.0, event.position), status }));
+                puts.statuses.push((*order, StatusV1 { at: (first.0, event.position), status }));
             }
             EventKind::BuyerForgotten { buyer, latest } => {
-                derived.marks.push((buyer_key(*buyer, (latest.index, latest.position)), Slice::default()));
+                puts.items.push((buyer_key(*buyer, (latest.index, latest.position)), Slice::default()));
             }
             EventKind::Adjusted { .. } | EventKind::SoldOut { .. } | EventKind::BackInStock { .. } => {}
         }
     }
     skus.sort_unstable();
     skus.dedup();
-    derived.marks.extend(skus.into_iter().map(|sku| (sku_key(sku, first), Slice::default())));
-    derived
+    if !skus.is_empty() {
+        puts.marks.push((first, skus));
+    }
 }
 
 #[cfg(test)]

@@ -93,6 +93,51 @@ fn lists_by_sku_and_status_are_newest_first_and_follow_a_cursor() {
     }
 }
 
+/// Entry `index` of a sale of seats: an order for each of `seats`, a few on a page, one SKU each that comes again in every tenth entry.
+fn seats(index: u64, seats: u16) -> Vec<Event> {
+    let sku = |position: u16| (index % 10) as u32 * 1_000 + u32::from(position);
+    (0..seats).map(|position| accepted(order(at(index, position), &"long name ".repeat(20), &[sku(position)], None))).collect()
+}
+
+#[test]
+fn orders_of_many_skus_are_listed_by_each_before_and_after_they_are_written() {
+    let root = tempfile::tempdir().unwrap();
+    let log = open(root.path());
+    let fill = |indexes: std::ops::Range<u64>| indexes.for_each(|index| append(&log, index, &seats(index, 40)));
+    fill(1..401);
+    log.sync_through(LogIndex(400)).unwrap();
+    fill(401..431);
+    let expected =
+        |first: u64, position| (1..431).rev().filter(|index| index % 10 == first).map(|index| at(index, position)).collect::<Vec<_>>();
+    for _ in 0..2 {
+        for (first, position) in [(0, 0), (3, 39), (7, 17)] {
+            let sku = SkuId(first as u32 * 1_000 + u32::from(position));
+            for limit in [1, 7, 1_000] {
+                assert_eq!(list_all(&log, Query { sku: Some(sku), limit, ..Query::default() }), expected(first, position));
+            }
+        }
+        assert!(list_all(&log, Query { sku: Some(SkuId(40)), limit: 9, ..Query::default() }).is_empty());
+        log.sync_through(LogIndex(430)).unwrap();
+    }
+    log.check().unwrap();
+}
+
+#[test]
+fn a_walk_along_a_seldom_sku_is_bounded_and_goes_on() {
+    let root = tempfile::tempdir().unwrap();
+    let log = open(root.path());
+    append(&log, 1, &[accepted(order(at(1, 0), "ann", &[77_777], None))]);
+    // More regions than one call reads.
+    for index in 2..=600 * 64 {
+        append(&log, index, &if index % 64 == 0 { seats(index, 150) } else { Vec::new() });
+    }
+    log.sync_through(LogIndex(600 * 64)).unwrap();
+    let query = Query { sku: Some(SkuId(77_777)), limit: 10, ..Query::default() };
+    let page = log.list(&query).unwrap().unwrap();
+    assert!(page.orders.is_empty() && page.next.is_some());
+    assert_eq!(list_all(&log, query), [at(1, 0)]);
+}
+
 #[test]
 fn one_call_reads_a_bounded_part_and_gives_a_cursor() {
     let root = tempfile::tempdir().unwrap();
