@@ -19,7 +19,7 @@ use crate::limits::SNAPSHOT_CHUNK_BYTES;
 use crate::log_group::{Edit, Group, GroupHeader, read_entry};
 use crate::log_segment::{header, read_header};
 use crate::marks::{self, Marks};
-use crate::order_keys::{mark_list_key, page_key, place_of, status_key, statuses_key};
+use crate::order_keys::{mark_list_key, page_key, place_of, sku_of, status_key, statuses_key};
 use crate::pages::{Page, puts_of};
 use crate::snapshot_reader::SnapshotReader;
 use crate::statuses::{self, ByOrder, StatusV1};
@@ -126,15 +126,10 @@ fn order_marks(body: &[u8]) {
         match marks::read(&key, &value) {
             Ok(marks) => again.extend(marks),
             // One that stands apart.
-            Err(_) => drop(again.insert((apart(&key), place_of(&key).expect("a key just made")))),
+            Err(_) => drop(again.insert((sku_of(&key).expect("a key just made"), place_of(&key).expect("a key just made")))),
         }
     }
     assert_eq!(again, found.into_iter().collect());
-}
-
-/// The SKU in the key of a mark that stands apart.
-fn apart(key: &[u8]) -> SkuId {
-    SkuId(u32::from_be_bytes(key[1..5].try_into().expect("four bytes of a key just made")))
 }
 
 fn mark_lists() -> Vec<Vec<u8>> {

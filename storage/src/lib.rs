@@ -35,6 +35,7 @@ pub mod abort;
 mod backfill;
 mod background;
 mod chance;
+mod check;
 mod copy;
 mod data_dir;
 mod dir_lock;

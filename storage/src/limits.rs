@@ -75,8 +75,17 @@ pub const MARKS_APART: usize = 128;
 /// Target size of a list of marks.
 pub const MARK_LIST_BYTES: usize = 3_800;
 
-/// Pages, regions of marks, or orders of a buyer's chain that one listing call reads at most.
+/// Pages that a list of marks names at most: a mark tells its page by one byte.
+pub const MARK_LIST_PAGES: usize = 256;
+
+/// What a page, or a mark, takes of a list of marks, as a list is filled: more than most do.
+pub const MARK_BYTES: usize = 4;
+
+/// Pages, or orders of a buyer's chain, that one listing call reads at most.
 pub const LIST_SCAN: usize = 512;
+
+/// Lists of marks after which one listing call reads no further region; it reads one at least.
+pub const LIST_SCAN_MARKS: usize = 512;
 
 /// Orders that one listing call returns at most.
 pub const LIST_MAX: usize = 1_000;

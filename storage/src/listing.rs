@@ -5,7 +5,7 @@ use std::io;
 use holdfast_inventory::{BuyerHash, LogIndex, Order, OrderRef, SkuId, Status, StatusAt};
 
 use crate::frame::damaged;
-use crate::limits::{LIST_MAX, LIST_SCAN};
+use crate::limits::{LIST_MAX, LIST_SCAN, LIST_SCAN_MARKS};
 use crate::marks::{Marked, MarkedPages};
 use crate::order_keys::{after, buyer_key, page_key, place_of};
 use crate::order_log::OrderCore;
@@ -129,12 +129,11 @@ impl OrderCore {
     fn list_pages(&self, query: &Query) -> io::Result<ListPage> {
         let mut list = ListPage::default();
         let (mut end, mut statuses) = (query.end(), StatusReader::default());
-        let (mut marked, mut scan) = (query.sku.map(|sku| MarkedPages::of(self, sku)), LIST_SCAN);
-        while scan > 0 {
-            scan -= 1;
+        let (mut marked, mut lists) = (query.sku.map(|sku| MarkedPages::of(self, sku, end)), LIST_SCAN_MARKS);
+        for _ in 0..LIST_SCAN {
             let page = match &mut marked {
                 None => self.last_in(&page_key(FIRST), &page_key(end))?.map(|(key, value)| Page::read(&key, &value)).transpose()?,
-                Some(marked) => match marked.before(end, &mut scan)? {
+                Some(marked) => match marked.before(end, &mut lists)? {
                     Marked::Page(place) => Some(self.marked_page(place)?),
                     Marked::NoneFrom(place) => return Ok(ListPage { next: Some(order_at(place)), ..list }),
                     Marked::End => None,

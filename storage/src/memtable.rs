@@ -19,6 +19,13 @@ pub(crate) struct Table {
     pub(crate) statuses: ByOrder,
 }
 
+impl Table {
+    /// Pages before `end` that accept orders with a SKU, in order.
+    pub(crate) fn marked(&self, sku: SkuId, end: Place) -> impl Iterator<Item = Place> {
+        self.marks.range(..end).filter(move |(_, skus)| skus.binary_search(&sku).is_ok()).map(|(page, _)| *page)
+    }
+}
+
 /// What a page with marks counts for, beside them.
 const MARKED_BYTES: usize = size_of::<(Place, Vec<SkuId>)>() + 32;
 
@@ -120,12 +127,14 @@ impl Memtable {
         self.active.items.get(key).or_else(|| self.writing.as_ref()?.items.get(key)).cloned()
     }
 
-    /// Pages to be written that accept orders with a SKU, in order.
-    pub(crate) fn marked(&self, sku: SkuId) -> Vec<Place> {
-        let marks = self.tables().flat_map(|table| &table.marks);
-        let mut pages: Vec<Place> = marks.filter(|(_, skus)| skus.binary_search(&sku).is_ok()).map(|(page, _)| *page).collect();
-        pages.sort_unstable();
-        pages
+    /// What the writer has not begun to write.
+    pub(crate) fn active(&self) -> &Table {
+        &self.active
+    }
+
+    /// What it is writing.
+    pub(crate) fn writing(&self) -> Option<Arc<Table>> {
+        self.writing.clone()
     }
 
     /// An order's status, if it is to be written.

@@ -42,6 +42,12 @@ pub(crate) fn statuses_range(group: OrderRef) -> (Vec<u8>, Vec<u8>) {
     (status_key(group), status_key(end))
 }
 
+/// Where all pages begin and end.
+pub(crate) const ALL_PAGES: (&[u8], &[u8]) = (b"E", b"F");
+
+/// Where all marks begin and end that stand apart.
+pub(crate) const ALL_MARKS_APART: (&[u8], &[u8]) = (b"K", b"L");
+
 /// Where all lists of marks begin and end.
 pub(crate) const ALL_MARK_LISTS: (&[u8], &[u8]) = (b"L", b"M");
 
@@ -74,6 +80,14 @@ pub(crate) fn status_key(order: OrderRef) -> Vec<u8> {
 
 pub(crate) fn sku_key(sku: SkuId, place: Place) -> Vec<u8> {
     key(b'K', &sku.0.to_be_bytes(), place)
+}
+
+/// The SKU in the key of a mark that stands apart.
+pub(crate) fn sku_of(key: &[u8]) -> std::io::Result<SkuId> {
+    match key {
+        [b'K', s0, s1, s2, s3, place @ ..] if place.len() == PLACE_BYTES => Ok(SkuId(u32::from_be_bytes([*s0, *s1, *s2, *s3]))),
+        _ => Err(damaged("the key of a SKU's mark is of a wrong length")),
+    }
 }
 
 pub(crate) fn mark_list_key(first: Place, last: Place) -> Vec<u8> {

@@ -14,13 +14,12 @@ use holdfast_inventory::{Event, EventKind, LogIndex, OrderRef, Stamp, StatusAt};
 use crate::dir_lock::DirLock;
 use crate::engine::{Engine, Slice};
 use crate::limits::{ORDER_GATHER_BYTES, ORDER_UNWRITTEN_BYTES, POISON_LOOK_MS};
-use crate::marks;
 use crate::memtable::Memtable;
 use crate::order_keys::{after, page_key};
 use crate::page_writer::recover;
 use crate::pages::{Page, Put, puts_of};
 use crate::poison::Poison;
-use crate::statuses::{self, StatusReader};
+use crate::statuses::StatusReader;
 use crate::watchdog::Watchdog;
 use crate::workers::{Bell, start_page_writer};
 use crate::{Disk, ListPage, Missing, OpenError, PageBlock, Place, Query, StoredOrder, Syncer};
@@ -155,7 +154,8 @@ impl OrderLog {
         if self.appended_index() < Some(index) { Ok(None) } else { self.or_poison(self.handle.core.events_of(index)) }
     }
 
-    /// Reads everything back; `InvalidData` if some of it is damaged. For the inspection of a stopped node.
+    /// Reads everything back, and looks whether lists by SKU find each order; `InvalidData` if something is damaged. For the inspection of
+    /// a stopped node.
     pub fn check(&self) -> io::Result<()> {
         self.handle.core.check_all()
     }
@@ -196,6 +196,11 @@ impl OrderLog {
             self.handle.core.poison.raise("the order log could not be read", error);
         }
         read
+    }
+
+    #[cfg(test)]
+    pub(crate) fn core(&self) -> &OrderCore {
+        &self.handle.core
     }
 
     /// Why the store failed for good, if it did.
@@ -301,15 +306,6 @@ impl OrderCore {
     pub(crate) fn page_of(&self, place: Place) -> io::Result<Option<Page>> {
         let found = self.last_in(&page_key((place.0, 0)), &page_key(after(place)))?;
         found.map(|(key, value)| Page::read(&key, &value)).transpose()
-    }
-
-    fn check_all(&self) -> io::Result<()> {
-        for item in self.engine.range(&page_key((LogIndex(0), 0)), &page_key((LogIndex(u64::MAX), u16::MAX))) {
-            let (key, value) = item?;
-            Page::read(&key, &value)?;
-        }
-        marks::check(&self.engine)?;
-        statuses::check(&self.engine)
     }
 
     pub(crate) fn order(&self, at: OrderRef) -> io::Result<Option<StoredOrder>> {

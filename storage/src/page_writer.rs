@@ -2,9 +2,8 @@
 //!
 //! Order of a round: pages, marks and statuses in small batches; then, in the last batch, the index that they reach and the
 //! missing ranges; then a sync, if someone waits for one. After a crash entries beyond the stored index may be there in
-//! part: they are applied again, and write the same pages and marks, and the same statuses in items of other rounds.
+//! part: they are applied again, and write the same pages, and the same marks and statuses in items of other rounds.
 
-use std::borrow::Cow;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
@@ -110,25 +109,31 @@ fn gather(core: &OrderCore) -> Option<(Gathered, bool)> {
 }
 
 /// Statuses under a key that is there already: of a round before a crash.
-fn with_before<'a>(engine: &Engine, (key, value): Put) -> io::Result<(Cow<'a, [u8]>, Slice)> {
+fn with_before(engine: &Engine, (key, value): Put) -> io::Result<Put> {
     let value = match engine.get(&key)? {
         Some(before) => statuses::joined(&key, &before, &value)?,
         None => value,
     };
-    Ok((Cow::Owned(key), value))
+    Ok((key, value))
 }
 
 fn write(engine: &Engine, gathered: &Gathered) -> io::Result<()> {
     let mut batch = Batch::default();
-    let items = gathered.table.items.iter().map(|(key, value)| Ok((Cow::Borrowed(&key[..]), value.clone())));
-    let marks = marks::puts_of(&gathered.table.marks).into_iter().map(|(key, value)| Ok((Cow::Owned(key), value)));
-    let statuses = statuses::puts_of(&gathered.table.statuses).map(|put| with_before(engine, put));
-    for item in items.chain(marks).chain(statuses) {
-        let (key, value) = item?;
-        batch.put(&key, value);
-        if batch.bytes() >= ORDER_BATCH_BYTES {
-            engine.apply(std::mem::take(&mut batch))?;
+    let mut put = |key: &[u8], value: Slice| {
+        batch.put(key, value);
+        if batch.bytes() < ORDER_BATCH_BYTES { Ok(()) } else { engine.apply(std::mem::take(&mut batch)) }
+    };
+    for (key, value) in &gathered.table.items {
+        put(key, value.clone())?;
+    }
+    for marks in marks::puts_of(&gathered.table.marks) {
+        for (key, value) in marks::beside_before(engine, marks)? {
+            put(&key, value)?;
         }
+    }
+    for statuses in statuses::puts_of(&gathered.table.statuses) {
+        let (key, value) = with_before(engine, statuses)?;
+        put(&key, value)?;
     }
     if let Some(through) = gathered.through {
         batch.put(THROUGH_KEY, seal(THROUGH_KEY, &[&codec::encode(&through)]).into());
@@ -141,13 +146,15 @@ fn write(engine: &Engine, gathered: &Gathered) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::Arc;
 
-    use holdfast_inventory::{OrderRef, Stamp, Status, StatusAt};
+    use holdfast_inventory::{OrderRef, SkuId, Stamp, Status, StatusAt};
 
     use super::*;
     use crate::DataSync;
     use crate::memtable::Table;
+    use crate::order_keys::{ALL_MARK_LISTS, ALL_MARKS_APART, place_of, sku_of};
     use crate::statuses::{ByOrder, StatusV1, stored};
 
     fn at(position: u16, index: u64) -> (OrderRef, StatusV1) {
@@ -167,5 +174,26 @@ mod tests {
             write(&engine, &Gathered { table, through: None, missing: None }).unwrap();
         }
         assert_eq!(stored(&engine, OrderRef { index: LogIndex(1), position: 0 }).unwrap(), ByOrder::from([from_peer, from_log]));
+    }
+
+    /// The same with the marks of a sale of seats: what the lists of both rounds say is found.
+    #[test]
+    fn a_list_of_marks_does_not_take_the_place_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(&dir.path().join("db"), Arc::new(DataSync)).unwrap();
+        let page = |index: u64| ((LogIndex(index), 0), (0..70).map(|n| SkuId(n * 64 + u32::try_from(index).unwrap())).collect());
+        for pages in [[1, 2, 4], [1, 3, 4], [1, 3, 4]] {
+            let table = Arc::new(Table { marks: pages.into_iter().map(page).collect(), ..Table::default() });
+            write(&engine, &Gathered { table, through: None, missing: None }).unwrap();
+        }
+        let lists: Vec<_> = engine.range(ALL_MARK_LISTS.0, ALL_MARK_LISTS.1).map(Result::unwrap).collect();
+        assert_eq!(lists.len(), 1);
+        let listed = marks::read(&lists[0].0, &lists[0].1).unwrap().into_iter();
+        let apart = engine.range(ALL_MARKS_APART.0, ALL_MARKS_APART.1).map(Result::unwrap);
+        let apart = apart.map(|(key, _)| (sku_of(&key).unwrap(), place_of(&key).unwrap()));
+        let found: BTreeSet<_> = listed.chain(apart).map(|(sku, page)| (page, sku)).collect();
+        let expected: BTreeSet<_> =
+            (1..5).map(page).flat_map(|(page, skus): (_, Vec<SkuId>)| skus.into_iter().map(move |sku| (page, sku))).collect();
+        assert_eq!(found, expected);
     }
 }

@@ -132,6 +132,7 @@ pub(crate) fn derive(first: Place, stamp: Stamp, events: &[Event], puts: &mut Pu
     }
     skus.sort_unstable();
     skus.dedup();
+    skus.shrink_to_fit();
     if !skus.is_empty() {
         puts.marks.push((first, skus));
     }

@@ -122,12 +122,35 @@ fn orders_of_many_skus_are_listed_by_each_before_and_after_they_are_written() {
     log.check().unwrap();
 }
 
+/// The writer has lists to write all the while, some of them again and again as memory holds both.
+#[test]
+fn a_list_by_sku_has_every_order_that_was_there_before_while_the_writer_moves_them() {
+    const LAST: u64 = 1_500;
+    let root = tempfile::tempdir().unwrap();
+    let log = open(root.path());
+    std::thread::scope(|scope| {
+        scope.spawn(|| (1..=LAST).for_each(|index| append(&log, index, &seats(index, 60))));
+        let mut lists = 0;
+        loop {
+            let before = log.appended_index().map_or(0, |index| index.0);
+            let orders = list_all(&log, Query { sku: Some(SkuId(3_017)), limit: 1_000, ..Query::default() });
+            let expected: Vec<_> = (1..=before).rev().filter(|index| index % 10 == 3).map(|index| at(index, 17)).collect();
+            assert!(orders.ends_with(&expected) && orders.is_sorted_by(|a, b| a > b), "{before}: {orders:?}");
+            lists += 1;
+            if before == LAST {
+                break;
+            }
+        }
+        assert!(lists > 9, "{lists} lists while it moved");
+    });
+}
+
 #[test]
 fn a_walk_along_a_seldom_sku_is_bounded_and_goes_on() {
     let root = tempfile::tempdir().unwrap();
     let log = open(root.path());
     append(&log, 1, &[accepted(order(at(1, 0), "ann", &[77_777], None))]);
-    // More regions than one call reads.
+    // More lists than one call reads.
     for index in 2..=600 * 64 {
         append(&log, index, &if index % 64 == 0 { seats(index, 150) } else { Vec::new() });
     }
