@@ -11,7 +11,7 @@ use super::history::{History, Line};
 use super::judge::Case;
 use super::judgement::{Invariant, Judgement};
 use super::ledger::LedgerOrder;
-use super::limits::{EXPIRY_LAG_MS, SWEPT_PER_ENTRY};
+use super::limits::{EXPIRY_LAG_MS, HOLD_GRANULE_MS, SWEPT_PER_ENTRY};
 use super::names::Name;
 
 /// How long orders are held.
@@ -86,18 +86,25 @@ impl Sweeps {
         let (mut entries, mut index) = (Vec::with_capacity(deadlines.len()), None);
         for (at, entry) in case.ledger.entries().iter().enumerate() {
             if index.replace(entry.place.0) != Some(entry.place.0) {
-                let due = deadlines[entries.len()..].iter().take(SWEPT_PER_ENTRY).take_while(|deadline| **deadline <= entry.at_ms).count();
+                let is_due = |deadline: &&u64| granule(**deadline) < granule(entry.at_ms);
+                let due = deadlines[entries.len()..].iter().take(SWEPT_PER_ENTRY).take_while(is_due).count();
                 entries.resize(entries.len() + due, at);
             }
         }
         Self { deadlines, entries }
     }
 
-    /// The first of the ledger's entries after which no hold with this deadline is left, if it came to that.
+    /// The first of the ledger's entries after which no hold with this deadline is left, if it came to that. Those of a granule are swept in
+    /// any order.
     fn after(&self, deadline: u64) -> Option<usize> {
-        let swept = self.deadlines.partition_point(|other| *other <= deadline);
+        let swept = self.deadlines.partition_point(|other| granule(*other) <= granule(deadline));
         swept.checked_sub(1).map_or(Some(0), |last| self.entries.get(last).copied())
     }
+}
+
+/// What is swept together, once it is past.
+fn granule(at_ms: u64) -> u64 {
+    at_ms / HOLD_GRANULE_MS
 }
 
 fn check_order(case: &Case<'_>, number: u32, sweeps: &Sweeps, judgement: &mut Judgement) {

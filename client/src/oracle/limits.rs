@@ -19,3 +19,6 @@ pub const EXPIRY_LAG_MS: u64 = 5_000;
 
 /// Deadlines of holds that one entry sweeps at most, those of holds that have ended too: `orders.sweep_per_entry`, by default.
 pub const SWEPT_PER_ENTRY: usize = 2_048;
+
+/// Holds that end within so long are swept in any order, in milliseconds, and none before all that time is past.
+pub const HOLD_GRANULE_MS: u64 = 50;
