@@ -7,7 +7,7 @@ use holdfast_inventory::{LogIndex, SkuId};
 use crate::frame::damaged;
 use crate::limits::MARK_REGION;
 use crate::marks;
-use crate::order_keys::{ALL_MARK_LISTS, ALL_MARKS_APART, ALL_PAGES, mark_lists_from, page_key, place_of, sku_key, sku_of};
+use crate::order_keys::{ALL_MARK_LISTS, ALL_MARKS_APART, ALL_PAGES, list_begins, mark_lists_from, page_key, place_of, sku_key, sku_of};
 use crate::order_log::OrderCore;
 use crate::pages::{Page, Place, Puts, derive};
 use crate::statuses;
@@ -21,7 +21,8 @@ impl OrderCore {
         let mut from = (LogIndex(0), 0);
         while let Some(next) = self.first_page_or_list(from)? {
             let region = next.0.0 / MARK_REGION;
-            let end = (LogIndex((region + 1).saturating_mul(MARK_REGION)), 0);
+            let Some(end) = (region + 1).checked_mul(MARK_REGION) else { return Err(damaged("an entry beyond all that there can be")) };
+            let end = (LogIndex(end), 0);
             self.check_region((LogIndex(region * MARK_REGION), 0), end)?;
             from = end;
         }
@@ -34,7 +35,7 @@ impl OrderCore {
         let page = self.engine.range(&page_key(from), ALL_PAGES.1).next().transpose()?;
         let list = self.engine.range(&mark_lists_from(from), ALL_MARK_LISTS.1).next().transpose()?;
         let page = page.map(|(key, _)| place_of(&key)).transpose()?;
-        let list = list.map(|(key, _)| place_of(&key)).transpose()?;
+        let list = list.map(|(key, _)| list_begins(&key)).transpose()?;
         Ok(page.into_iter().chain(list).min())
     }
 
@@ -97,7 +98,8 @@ mod tests {
     use holdfast_inventory::{Event, EventKind, KeyHash, Line, NodeId, Order, OrderRef, Stamp, Status};
 
     use super::*;
-    use crate::engine::Batch;
+    use crate::engine::{Batch, Slice};
+    use crate::order_keys::mark_list_key;
     use crate::pages::{Put, puts_of};
     use crate::{DataDir, OpenMode, OrderLog};
 
@@ -157,6 +159,16 @@ mod tests {
         checked(3, |items| items.extend(page_of(2))).unwrap();
         checked(3, |items| items.extend(page_of(4))).unwrap();
         checked(3, |items| items.extend(page_of(0).into_iter().chain(marks_at(0, 2)))).unwrap();
+    }
+
+    #[test]
+    fn keys_that_nobody_writes_are_damage() {
+        let list = |first: u64, last: u64| (mark_list_key((LogIndex(first), 0), (LogIndex(last), 0)), Slice::default());
+        for (first, last) in [(64, 6_400), (1, 6_400), (u64::MAX, u64::MAX)] {
+            assert!(checked(3, |items| items.push(list(first, last))).is_err());
+        }
+        assert!(checked(3, |items| items.push((mark_lists_from((LogIndex(1), 0)), Slice::default()))).is_err());
+        assert!(checked(3, |items| items.push((page_key((LogIndex(u64::MAX), 0)), Slice::default()))).is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Engine, Slice};
 use crate::frame::{damaged, seal, unseal};
 use crate::limits::{MARK_BYTES, MARK_LIST_BYTES, MARK_LIST_PAGES, MARK_REGION, MARKS_APART, MAX_VALUE_BYTES};
-use crate::order_keys::{ALL_MARK_LISTS, mark_list_key, mark_lists_from, place_of, sku_key};
+use crate::order_keys::{ALL_MARK_LISTS, list_begins, mark_list_key, mark_lists_from, place_of, sku_key};
 use crate::order_log::OrderCore;
 use crate::pages::{Place, Put};
 
@@ -109,7 +109,7 @@ fn is_list(key: &[u8]) -> bool {
 
 /// The marks in a list, by SKU and page.
 pub(crate) fn read(key: &[u8], value: &[u8]) -> io::Result<Vec<(SkuId, Place)>> {
-    let start = start_of(region_of(place_of(key)?)).0.0;
+    let start = start_of(region_of(list_begins(key)?)).0.0;
     let list: MarkListV1 = codec::decode(unseal(key, value)?).map_err(|error| damaged(&format!("a list of marks: {error}")))?;
     let page = |(entry, position): (u8, u16)| (u64::from(entry) < MARK_REGION).then(|| (LogIndex(start + u64::from(entry)), position));
     let pages: Vec<Place> =
@@ -177,7 +177,7 @@ impl<'a> MarkedPages<'a> {
             let to = end.min(start_of(self.region));
             let list = self.engine.range(ALL_MARK_LISTS.0, &mark_lists_from(to)).next_back().transpose()?;
             let Some((key, _)) = list else { return Ok(found.map_or(Marked::End, Marked::Page)) };
-            let region = region_of(place_of(&key)?);
+            let region = region_of(list_begins(&key)?);
             self.region = region + 1;
             if found.is_none_or(|place| region_of(place) < self.region) {
                 if *lists == 0 {

@@ -21,6 +21,7 @@ pub(crate) const THROUGH_KEY: &[u8] = b"MT";
 pub(crate) const MISSING_KEY: &[u8] = b"MG";
 
 const PLACE_BYTES: usize = 10;
+const LIST_KEY_BYTES: usize = 1 + 2 * PLACE_BYTES;
 
 pub(crate) fn page_key(place: Place) -> Vec<u8> {
     key(b'E', &[], place)
@@ -94,6 +95,14 @@ pub(crate) fn mark_list_key(first: Place, last: Place) -> Vec<u8> {
     let mut key = mark_lists_from(first);
     push_place(&mut key, last);
     key
+}
+
+/// The place of a list's first page.
+pub(crate) fn list_begins(key: &[u8]) -> std::io::Result<Place> {
+    match key.len() {
+        LIST_KEY_BYTES => place_of(&key[..=PLACE_BYTES]),
+        _ => Err(damaged("the key of a list of marks is of a wrong length")),
+    }
 }
 
 /// Where lists of marks begin whose first page is at `first` or later.

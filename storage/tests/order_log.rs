@@ -145,6 +145,34 @@ fn a_list_by_sku_has_every_order_that_was_there_before_while_the_writer_moves_th
     });
 }
 
+/// A node that missed a part of a sale of seats: at each block it is checked, and lists what it should once all is there.
+#[test]
+fn marks_of_pages_from_a_peer_stand_in_lists_beside_the_own() {
+    let (full_root, late_root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (full, mut late) = (open(full_root.path()), open(late_root.path()));
+    (1..=90).for_each(|index| append(&full, index, &seats(index, 40)));
+    (1..=20).for_each(|index| append(&late, index, &seats(index, 40)));
+    late.jump_to(LogIndex(70)).unwrap();
+    (71..=90).for_each(|index| append(&late, index, &seats(index, 40)));
+    let query = Query { sku: Some(SkuId(3_017)), limit: 4, ..Query::default() };
+    let mut blocks = 0;
+    while let Some(gap) = late.missing().first().copied() {
+        let block = full.pages(gap.from, gap.through, 60_000).unwrap().unwrap();
+        late.install(&block).unwrap();
+        late.sync_through(LogIndex(90)).unwrap();
+        late.check().unwrap();
+        blocks += 1;
+        if blocks % 3 == 0 {
+            drop(late);
+            late = open(late_root.path());
+            late.check().unwrap();
+        }
+    }
+    assert!(blocks > 3, "{blocks} blocks");
+    assert_eq!(list_all(&late, query.clone()), list_all(&full, query.clone()));
+    assert_eq!(list_all(&late, query).len(), 9);
+}
+
 #[test]
 fn a_walk_along_a_seldom_sku_is_bounded_and_goes_on() {
     let root = tempfile::tempdir().unwrap();
