@@ -24,6 +24,8 @@ pub(crate) fn watch(mut fatal: watch::Receiver<Option<Fatal>>) -> io::Result<()>
         if let Some(why) = told {
             thread::sleep(LEAVE_WITHIN);
             let error = ServeError::from(why);
+            // Never given back: as where a command ends.
+            let _last_word = io::stderr().lock();
             eprintln!("error: {error}");
             exit(error.exit());
         }

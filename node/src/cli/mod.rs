@@ -77,6 +77,8 @@ pub fn main_on(disk: Disk) -> ExitCode {
     match ended {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
+            // Never given back: what other threads still log comes before the last sentence, or not at all.
+            let _last_word = std::io::stderr().lock();
             failure.tell(json);
             // Not by returning, which waits for the runtime's threads: a disk that failed may hold them for ever.
             last_resort::exit(failure.exit())
