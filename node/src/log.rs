@@ -1,5 +1,7 @@
 //! Structured logs on standard error.
 
+use std::env::VarError;
+
 use holdfast_raft::NEEDLESS_LOGS;
 use tracing_subscriber::EnvFilter;
 
@@ -16,10 +18,10 @@ fn without_needless(wanted: &str) -> String {
         .fold(wanted.to_owned(), |filter, (source, level)| format!("{filter},{source}={level}"))
 }
 
-/// Sends the logs of this process to standard error; a second call changes nothing.
-pub fn start(section: &LogSection) {
-    let wanted = std::env::var(FILTER_VARIABLE).unwrap_or_else(|_| section.filter.clone());
-    let filter = EnvFilter::try_new(without_needless(&wanted)).unwrap_or_else(|_| EnvFilter::new("info"));
+/// Sends the logs of this process to standard error; a second call changes nothing. Fails, with a sentence for who set it, if
+/// [`FILTER_VARIABLE`] is no filter.
+pub fn start(section: &LogSection) -> Result<(), String> {
+    let filter = filter(std::env::var(FILTER_VARIABLE), section)?;
     // A line that cannot be written is lost: complaining about it on the same stream would end the process.
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     let started = match section.format {
@@ -29,6 +31,17 @@ pub fn start(section: &LogSection) {
     if started.is_err() {
         tracing::debug!("the logs were already started");
     }
+    Ok(())
+}
+
+fn filter(variable: Result<String, VarError>, section: &LogSection) -> Result<EnvFilter, String> {
+    let wanted = match variable {
+        Ok(wanted) => wanted,
+        Err(VarError::NotPresent) => section.filter.clone(),
+        Err(error) => return Err(format!("{FILTER_VARIABLE}: {error}")),
+    };
+    EnvFilter::try_new(without_needless(&wanted))
+        .map_err(|error| format!("{FILTER_VARIABLE}: is not a filter such as `info,holdfast_raft=debug`: {error}"))
 }
 
 #[cfg(test)]
@@ -43,5 +56,15 @@ mod tests {
         assert_eq!(filter.matches(asked).count(), 1, "{filter}");
         assert!(filter.contains(&format!("{other}={level}")), "{filter}");
         assert!(EnvFilter::try_new(&filter).is_ok(), "{filter}");
+    }
+
+    #[test]
+    fn a_variable_that_is_no_filter_is_told_and_not_passed_over() {
+        let section = LogSection { filter: "warn".into(), ..LogSection::default() };
+        assert_eq!(filter(Err(VarError::NotPresent), &section).unwrap().max_level_hint().unwrap().to_string(), "warn");
+        assert_eq!(filter(Ok("trace".into()), &section).unwrap().max_level_hint().unwrap().to_string(), "trace");
+        let told = filter(Ok("holdfast_raft=loud".into()), &section).unwrap_err();
+        assert!(told.starts_with("HOLDFAST_LOG: is not a filter"), "{told}");
+        assert!(filter(Err(VarError::NotUnicode("x".into())), &section).is_err());
     }
 }

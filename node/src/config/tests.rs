@@ -88,14 +88,18 @@ fn every_refusal_names_file_key_and_reason() {
         ),
         (with("buffer_ratio = 0.1", "buffer_ratio = 0.95"), "stock.buffer_ratio: must be from 0 to 0.9; it is 0.95"),
         (with("buffer_ratio = 0.1", "buffer_ratio = nan"), "stock.buffer_ratio: must be from 0 to 0.9; it is NaN"),
-        (with("refill_wait_ms = 200", "refill_wait_ms = 2001"), "stock.refill_wait_ms: must be 2000 or less; it is 2001"),
+        (with("refill_wait_ms = 200", "refill_wait_ms = 2001"), "stock.refill_wait_ms: must be at most orders.request_ttl_ms (2000)"),
+        (with("request_ttl_ms = 2000", "request_ttl_ms = 0"), "orders.request_ttl_ms: must be 10 or more; it is 0"),
         (
             with("sliced_above_per_node = 256", "sliced_above_per_node = 64"),
             "stock.sliced_above_per_node: must be greater than stock.pooled_below_per_node (64)",
         ),
         (with("max_lines = 16", "max_lines = 17"), "orders.max_lines: must be 16 or less; it is 17"),
         (with("max_lines = 16", "max_lines = 0"), "orders.max_lines: must be 1 or more; it is 0"),
-        (with("default_hold_ttl_ms = 600000", "default_hold_ttl_ms = 604800001"), "orders.default_hold_ttl_ms: must be 604800000 or less"),
+        (
+            with("default_hold_ttl_ms = 600000", "default_hold_ttl_ms = 604800001"),
+            "orders.default_hold_ttl_ms: must be at most orders.max_hold_ttl_ms (604800000)",
+        ),
         (with("max_head_bytes = 16384", "max_head_bytes = 100"), "http.max_head_bytes: must be 8192 or more; it is 100"),
         (
             with("idle_timeout_ms = 75000", "idle_timeout_ms = 10"),

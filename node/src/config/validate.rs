@@ -13,8 +13,9 @@ pub(super) fn all(config: &Config) -> Checked {
     cluster(config)?;
     members(&config.members)?;
     raft(config)?;
-    stock(config)?;
+    // Before the stock's, which are bounded by them.
     orders(config)?;
+    stock(config)?;
     http(config)?;
     log(config)
 }
@@ -117,7 +118,7 @@ fn stock(config: &Config) -> Checked {
     let election = config.raft.election_timeout_max_ms.0;
     above("stock.reclaim_after_ms", stock.reclaim_after_ms.0, "raft.election_timeout_max_ms", election)?;
     not_below("stock.resend_after_ms", stock.resend_after_ms.0, "raft.election_timeout_max_ms", election)?;
-    at_most("stock.refill_wait_ms", stock.refill_wait_ms.0, config.orders.request_ttl_ms.0)?;
+    not_above("stock.refill_wait_ms", stock.refill_wait_ms.0, "orders.request_ttl_ms", config.orders.request_ttl_ms.0)?;
     at_least("stock.reconcile_every_ms", stock.reconcile_every_ms.0, 1)?;
     at_least("stock.report_every_ms", stock.report_every_ms.0, 1)?;
     above("stock.reclaim_after_ms", stock.reclaim_after_ms.0, "stock.report_every_ms", stock.report_every_ms.0)?;
@@ -133,7 +134,7 @@ fn orders(config: &Config) -> Checked {
     within("orders.request_ttl_ms", orders.request_ttl_ms.0, 10, 60_000)?;
     at_least("orders.max_waiting", orders.max_waiting.into(), 1)?;
     at_least("orders.max_hold_ttl_ms", orders.max_hold_ttl_ms.0, 1)?;
-    at_most("orders.default_hold_ttl_ms", orders.default_hold_ttl_ms.0, orders.max_hold_ttl_ms.0)?;
+    not_above("orders.default_hold_ttl_ms", orders.default_hold_ttl_ms.0, "orders.max_hold_ttl_ms", orders.max_hold_ttl_ms.0)?;
     at_least("orders.idempotency_ttl_ms", orders.idempotency_ttl_ms.0, 60_000)?;
     at_least("orders.max_orders", orders.max_orders, 1)?;
     within("orders.max_orders_per_buyer", orders.max_orders_per_buyer.into(), 1, orders.max_orders)?;
@@ -190,4 +191,8 @@ fn above(key: &str, value: u64, other: &str, bound: u64) -> Checked {
 
 fn not_below(key: &str, value: u64, other: &str, bound: u64) -> Checked {
     if value < bound { refuse(key, format!("must be at least {other} ({bound}); it is {value}")) } else { Ok(()) }
+}
+
+fn not_above(key: &str, value: u64, other: &str, bound: u64) -> Checked {
+    if value > bound { refuse(key, format!("must be at most {other} ({bound}); it is {value}")) } else { Ok(()) }
 }
