@@ -147,9 +147,10 @@ pub(crate) fn of_sku_refusal(refusal: SkuRefusal, name: &str, index: LogIndex, s
             Reply::new(ProblemType::SkuExists, format!("There is a SKU \"{name}\" already; patch it, or choose another name."))
         }
         SkuRefusal::Unknown => Reply::unknown_sku(name),
-        SkuRefusal::OutOfBounds => {
-            Reply::malformed_at("", "A value, or the number of SKUs, is past a bound of this cluster; ask for less.")
-        }
+        SkuRefusal::OutOfBounds => Reply::malformed_at(
+            "",
+            "A value or the number of SKUs is past a bound of this cluster, or the sale would close before it opens; ask for less, or correct the times.",
+        ),
         SkuRefusal::Capacity => Reply::new(
             ProblemType::Capacity,
             "The cluster remembers as many adjustments as it may (stock.max_skus); repeat later with the same key.",
