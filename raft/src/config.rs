@@ -93,7 +93,7 @@ impl Default for Timing {
 /// When snapshots are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotPolicy {
-    /// After so many entries.
+    /// After so many entries; behind a snapshot that is not [small](limits::SNAPSHOT_SMALL_BYTES), if they are that part of its bytes too.
     pub every_entries: u64,
     /// After so many bytes of log, or a [part](limits::SNAPSHOT_TAIL_PART) of the newest snapshot's bytes if that is more.
     pub tail_bytes: u64,

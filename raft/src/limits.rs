@@ -11,6 +11,9 @@ pub const SNAPSHOT_TAIL_BYTES: u64 = 512 << 20;
 /// Or this part of the newest snapshot's bytes, if that is more: a snapshot is written whole.
 pub const SNAPSHOT_TAIL_PART: u64 = 4;
 
+/// A snapshot of fewer bytes is cheap: the next one is made after so many entries, however few bytes they are.
+pub const SNAPSHOT_SMALL_BYTES: u64 = 64 << 20;
+
 /// Bytes of log that are kept at the most, once a snapshot holds what is older.
 pub const LOG_KEEP_BYTES: u64 = 4 << 30;
 

@@ -20,10 +20,11 @@ use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::watch;
 
 use crate::alarm::Alarm;
+use crate::config::SnapshotPolicy;
 use crate::log::Log;
 use crate::snapshot::{SnapshotBuilder, SnapshotFile};
 use crate::types::{LogEntry, LogId, Response, SnapshotMeta, StoredMembership, TypeConfig, log_index};
-use crate::{Observer, limits};
+use crate::{Observer, limits, trim};
 
 /// What the machine works on; shared with the handle.
 #[derive(Clone)]
@@ -36,6 +37,7 @@ pub(crate) struct Parts {
     /// Last index in the state.
     pub(crate) progress: watch::Sender<LogIndex>,
     pub(crate) alarm: Alarm,
+    pub(crate) policy: SnapshotPolicy,
 }
 
 /// Committed entries that are ready together.
@@ -157,6 +159,11 @@ impl RaftStateMachine<TypeConfig> for Machine {
             }
         }
         Ok(())
+    }
+
+    async fn try_create_snapshot_builder(&mut self, force: bool) -> Option<SnapshotBuilder> {
+        let is_early = !force && trim::is_early(self.parts.log.store(), &self.parts.snapshots, self.parts.policy);
+        (!is_early).then(|| SnapshotBuilder::new(self))
     }
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {

@@ -7,6 +7,7 @@ use holdfast_inventory::{Inventory, LogIndex, SnapshotReader};
 use holdfast_storage::{OrderLog, SnapshotInfo, SnapshotReceiver, Snapshots};
 use openraft::alias::SnapshotOf;
 use openraft::storage::RaftSnapshotBuilder;
+use tokio_util::sync::CancellationToken;
 
 use crate::blocking::blocking;
 use crate::machine::Machine;
@@ -54,6 +55,9 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         let meta = SnapshotMeta { last_log_id: self.last, last_membership: self.membership.clone() };
         let stored_meta = to_disk(&SnapshotMetaV1::from(&meta));
         let (orders, snapshots, last) = (self.orders.clone(), self.snapshots.clone(), self.last);
+        let given_up = CancellationToken::new();
+        // Dropped with this future, when the node stops: nobody would see the snapshot.
+        let _gives_up = given_up.clone().drop_guard();
         let info = blocking(move || {
             // The log is purged behind a snapshot, and could then never again give the order log what it lacks: history
             // up to here is durable before the snapshot can be seen.
@@ -64,6 +68,9 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
             let mut writer = snapshots.writer(index.0, term, stored_meta)?;
             for chunk in inventory.snapshot() {
                 writer.chunk(&chunk)?;
+                if given_up.is_cancelled() {
+                    return Err(io::Error::other("the node stops"));
+                }
             }
             writer.finish()
         })

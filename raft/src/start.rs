@@ -64,7 +64,7 @@ pub(crate) async fn start(config: RaftConfig, data: DataDir, given: Given) -> Re
 
     let identity = join(&config, &data, identity, &dialer, &host).await?;
     inquire(&config, &dialer).await?;
-    let parts = parts(&stores, Arc::clone(&given.observer), alarm.clone());
+    let parts = parts(&stores, Arc::clone(&given.observer), alarm.clone(), config.snapshots);
     let network = Network { dialer: dialer.clone(), snapshots: stores.snapshots, alarm };
     let consensus = run(&config, &parts, network).await?;
     host.open(consensus.clone());
@@ -186,7 +186,7 @@ async fn join(config: &RaftConfig, data: &DataDir, mut identity: Identity, diale
     Ok(identity)
 }
 
-fn parts(stores: &Stores, observer: Arc<dyn Observer>, alarm: Alarm) -> Parts {
+fn parts(stores: &Stores, observer: Arc<dyn Observer>, alarm: Alarm, policy: crate::SnapshotPolicy) -> Parts {
     Parts {
         inventory: Arc::new(RwLock::new(Inventory::new())),
         orders: stores.orders.clone(),
@@ -195,6 +195,7 @@ fn parts(stores: &Stores, observer: Arc<dyn Observer>, alarm: Alarm) -> Parts {
         observer,
         progress: watch::Sender::new(LogIndex(0)),
         alarm,
+        policy,
     }
 }
 

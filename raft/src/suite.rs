@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use futures_util::{FutureExt, Stream, stream};
 use holdfast_inventory::*;
 use holdfast_storage::{DataDir, OpenMode};
-use openraft::storage::{EntryResponder, RaftStateMachine};
+use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::vote::RaftLeaderId;
 use openraft::{EntryPayload, StorageError};
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::Observer;
 use crate::alarm::Alarm;
+use crate::config::SnapshotPolicy;
 use crate::log::Log;
 use crate::machine::{Machine, Parts};
 use crate::types::{LogEntry, LogId, Payload, TypeConfig, log_index};
@@ -43,6 +44,7 @@ impl StoreBuilder<TypeConfig, Log, Machine, tempfile::TempDir> for Builder {
             observer: Arc::new(Deaf),
             progress: watch::Sender::new(LogIndex(0)),
             alarm: Alarm::new(),
+            policy: SnapshotPolicy::default(),
         };
         Ok((root, log, Machine::new(parts)))
     }
@@ -114,4 +116,24 @@ async fn it_has_its_turn_between_calls_and_chunks_as_well() {
         assert_eq!(turns, applied / entries_a_turn, "of {applied} entries, of which {entries_a_turn} are a turn");
     }
     assert!(turns > 3);
+}
+
+#[test]
+fn a_snapshot_that_nobody_waits_for_any_more_is_given_up_and_leaves_nothing() {
+    // What may block has one thread, which is held: so the snapshot is given up before it begins.
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let (root, _log, mut machine) = Builder.build().await.unwrap();
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let holder = tokio::task::spawn_blocking(move || held.recv());
+        assert!(machine.get_snapshot_builder().await.build_snapshot().now_or_never().is_none());
+        release.send(()).unwrap();
+        holder.await.unwrap().unwrap();
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+
+        assert_eq!(machine.parts.snapshots.newest(), None);
+        assert_eq!(std::fs::read_dir(root.path().join("snapshots")).unwrap().count(), 0);
+        machine.get_snapshot_builder().await.build_snapshot().await.unwrap();
+        assert!(machine.parts.snapshots.newest().is_some());
+    });
 }

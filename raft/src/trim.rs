@@ -44,8 +44,65 @@ pub(crate) async fn run(consensus: Consensus, log: LogStore, snapshots: Snapshot
     }
 }
 
-/// Bytes of log that need no snapshot: a part of what the newest one takes, for each is written whole.
+/// Bytes of log that need no snapshot if they are few entries.
 fn tail_bytes(snapshots: &Snapshots, policy: SnapshotPolicy) -> u64 {
     let newest = snapshots.newest().map_or(0, |newest| newest.file_bytes);
-    policy.tail_bytes.max(newest / limits::SNAPSHOT_TAIL_PART).min(policy.keep_bytes)
+    policy.tail_bytes.max(part_of(newest)).min(policy.keep_bytes)
+}
+
+/// Whether a snapshot now would cost more than the log that it would save a start from, whatever number of entries that is: each is
+/// written whole.
+pub(crate) fn is_early(log: &LogStore, snapshots: &Snapshots, policy: SnapshotPolicy) -> bool {
+    let Some(newest) = snapshots.newest().filter(|newest| newest.file_bytes >= limits::SNAPSHOT_SMALL_BYTES) else { return false };
+    let needed = part_of(newest.file_bytes).min(policy.keep_bytes);
+    log.purge_keeping(needed).is_none_or(|upto| upto <= newest.index)
+}
+
+/// Bytes of log that need no snapshot beside a newest one of so many.
+fn part_of(snapshot_bytes: u64) -> u64 {
+    snapshot_bytes / limits::SNAPSHOT_TAIL_PART
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_inventory::NodeId;
+    use holdfast_storage::{DataDir, LogRecord, OpenMode};
+
+    use super::*;
+
+    const PIECE: usize = 64 << 10;
+    const RECORD: usize = 1 << 20;
+
+    fn append(log: &LogStore, mebibytes: std::ops::RangeInclusive<u64>) {
+        let record = |index| LogRecord { index, head: Vec::new().into(), payload: vec![0; RECORD].into() };
+        let (done, heard) = std::sync::mpsc::channel();
+        log.append(mebibytes.map(record).collect(), Box::new(move |result| done.send(result).unwrap()));
+        heard.recv().unwrap().unwrap();
+    }
+
+    fn snapshot(snapshots: &Snapshots, index: u64, bytes: u64) {
+        let mut writer = snapshots.writer(index, 1, b"").unwrap();
+        (0..bytes / PIECE as u64).for_each(|_| writer.chunk(&[0; PIECE]).unwrap());
+        writer.finish().unwrap();
+    }
+
+    #[test]
+    fn after_a_large_snapshot_entries_make_another_only_when_they_are_a_part_of_its_bytes() {
+        let root = tempfile::tempdir().unwrap();
+        let data = DataDir::open(root.path(), OpenMode::Create).unwrap();
+        data.start(NodeId(1)).unwrap();
+        let (log, snapshots) = (data.log().unwrap(), data.snapshots().unwrap());
+        let is_early = |policy| is_early(&log, &snapshots, policy);
+        let part = limits::SNAPSHOT_SMALL_BYTES / limits::SNAPSHOT_TAIL_PART / RECORD as u64;
+        append(&log, 1..=part + 9);
+        assert!(!is_early(SnapshotPolicy::default()), "there is none yet");
+        snapshot(&snapshots, 3, limits::SNAPSHOT_SMALL_BYTES / 2);
+        assert!(!is_early(SnapshotPolicy::default()), "a small one is no work");
+
+        snapshot(&snapshots, 12, limits::SNAPSHOT_SMALL_BYTES);
+        assert!(is_early(SnapshotPolicy::default()));
+        assert!(!is_early(SnapshotPolicy { keep_bytes: 2 << 20, ..SnapshotPolicy::default() }), "the log would not be within its bytes");
+        append(&log, part + 10..=part + 15);
+        assert!(!is_early(SnapshotPolicy::default()));
+    }
 }
