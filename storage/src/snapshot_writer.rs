@@ -6,12 +6,15 @@
 
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
 
 use crate::abort;
 use crate::files::{self, File, OpenOptions};
 use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES, SNAPSHOT_SYNC_BYTES};
 use crate::planted::{self, Planted};
+use crate::snapshot_reader::verify;
 use crate::{SnapshotInfo, Snapshots};
 
 pub(crate) const MAGIC: [u8; 4] = *b"HFSN";
@@ -45,14 +48,14 @@ impl Part {
         Ok(())
     }
 
-    /// Synced before it gets its name.
-    fn publish(mut self) -> io::Result<SnapshotInfo> {
+    /// Synced before it gets its name. `read` tells what is in it.
+    fn publish(mut self, read: impl FnOnce(&Path) -> io::Result<SnapshotInfo>) -> io::Result<SnapshotInfo> {
         self.file.flush()?;
         abort::point("snapshot-sync");
         if !planted::is(Planted::SnapshotNotSynced) {
             self.file.get_ref().sync_all()?;
         }
-        self.snapshots.publish(&self.path)
+        self.snapshots.publish(&self.path, read(&self.path)?)
     }
 }
 
@@ -73,6 +76,8 @@ pub struct SnapshotWriter {
     part: Part,
     checksum: crc32fast::Hasher,
     chunks: u64,
+    /// What is told of the file once it is whole; its length so far.
+    info: SnapshotInfo,
 }
 
 impl SnapshotWriter {
@@ -88,7 +93,8 @@ impl SnapshotWriter {
         header.extend_from_slice(&length.to_le_bytes());
         header.extend_from_slice(meta);
         header.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
-        let mut writer = Self { part: Part::create(snapshots, path)?, checksum: crc32fast::Hasher::new(), chunks: 0 };
+        let info = SnapshotInfo { index, term, meta: Bytes::copy_from_slice(meta), path: path.clone(), file_bytes: 0 };
+        let mut writer = Self { part: Part::create(snapshots, path)?, checksum: crc32fast::Hasher::new(), chunks: 0, info };
         writer.put(&header)?;
         Ok(writer)
     }
@@ -112,11 +118,14 @@ impl SnapshotWriter {
         self.put(&chunks.to_le_bytes())?;
         let checksum = self.checksum.clone().finalize();
         self.put(&checksum.to_le_bytes())?;
-        self.part.publish()
+        // What was just written is not read again: an opening does that, after whatever has happened to it on the disk.
+        let info = self.info;
+        self.part.publish(|_| Ok(info))
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.checksum.update(bytes);
+        self.info.file_bytes += bytes.len() as u64;
         self.part.put(bytes)
     }
 }
@@ -146,6 +155,6 @@ impl SnapshotReceiver {
 
     /// Checks the whole file, makes it durable and visible, and removes the oldest beyond the newest two.
     pub fn finish(self) -> io::Result<SnapshotInfo> {
-        self.part.publish()
+        self.part.publish(verify)
     }
 }

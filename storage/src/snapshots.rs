@@ -139,8 +139,7 @@ impl Snapshots {
     }
 
     /// Gives a whole, synced file its name, and lets the oldest go.
-    pub(crate) fn publish(&self, part: &Path) -> io::Result<SnapshotInfo> {
-        let mut info = verify(part)?;
+    pub(crate) fn publish(&self, part: &Path, mut info: SnapshotInfo) -> io::Result<SnapshotInfo> {
         info.path = self.inner.dir.join(format!("{}-{}.{SUFFIX}", info.index, info.term));
         let mut state = self.state();
         abort::point("snapshot-rename");
