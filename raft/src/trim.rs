@@ -82,7 +82,8 @@ mod tests {
 
     fn snapshot(snapshots: &Snapshots, index: u64, bytes: u64) {
         let mut writer = snapshots.writer(index, 1, b"").unwrap();
-        (0..bytes / PIECE as u64).for_each(|_| writer.chunk(&[0; PIECE]).unwrap());
+        let piece = vec![0; PIECE];
+        (0..bytes / PIECE as u64).for_each(|_| writer.chunk(&piece).unwrap());
         writer.finish().unwrap();
     }
 

@@ -104,17 +104,22 @@ async fn an_unwatched_proposal_is_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_entry_that_does_not_decode_stops_every_node_at_the_same_place() {
+async fn an_entry_that_does_not_decode_stops_every_node_that_hears_of_it_at_the_same_place() {
     let cluster = Cluster::started(3).await;
     let before = cluster.create_sku("ticket").await;
     cluster.everyone_has(before).await;
     let leader = cluster.leader().await;
     let proposed = cluster.running[&leader].node.propose(bytes::Bytes::from_static(b"rubbish")).await;
     assert!(matches!(proposed, Err(ProposeError::Stopped | ProposeError::Unknown)), "{proposed:?}");
+    // A leader may stop before it tells that the entry is committed. Two that are left elect one that finds it so; one that is left
+    // alone never does, and serves nothing.
+    eventually("a majority that leaves", || {
+        let left = cluster.running.values().filter(|running| running.node.fatal().borrow().is_some()).count();
+        (left >= 2).then_some(())
+    })
+    .await;
     for (id, running) in &cluster.running {
-        eventually("a node that leaves", || running.node.fatal().borrow().is_some().then_some(())).await;
-        let state = running.node.inventory().read().unwrap();
-        assert_eq!(state.last_index(), before, "node {id} applied nothing of it");
+        assert_eq!(running.node.inventory().read().unwrap().last_index(), before, "node {id} applied nothing of it");
     }
     let digests: Vec<_> = cluster.running.values().map(|running| running.node.inventory().read().unwrap().digest()).collect();
     assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
