@@ -101,7 +101,7 @@ pub struct SnapshotPolicy {
     pub keep_entries: u64,
     /// Bytes of log above which a snapshot is made and what it holds is purged.
     pub keep_bytes: u64,
-    /// A member that lags more than this is sent a snapshot; above `every_entries`.
+    /// A new member that lags no more than this has caught up; above `every_entries`.
     pub lag_entries: u64,
 }
 

@@ -7,7 +7,7 @@ use holdfast_inventory::{LogIndex, SkuId};
 use crate::frame::damaged;
 use crate::limits::MARK_REGION;
 use crate::marks;
-use crate::order_keys::{ALL_MARK_LISTS, ALL_MARKS_APART, ALL_PAGES, list_begins, mark_lists_from, page_key, place_of, sku_key, sku_of};
+use crate::order_keys::{ALL_MARK_LISTS, ALL_MARKS_APART, ALL_PAGES, list_begins, mark_lists_from, page_begins, page_key, sku_key, sku_of};
 use crate::order_log::OrderCore;
 use crate::pages::{Page, Place, Puts, derive};
 use crate::statuses;
@@ -34,7 +34,7 @@ impl OrderCore {
     fn first_page_or_list(&self, from: Place) -> io::Result<Option<Place>> {
         let page = self.engine.range(&page_key(from), ALL_PAGES.1).next().transpose()?;
         let list = self.engine.range(&mark_lists_from(from), ALL_MARK_LISTS.1).next().transpose()?;
-        let page = page.map(|(key, _)| place_of(&key)).transpose()?;
+        let page = page.map(|(key, _)| page_begins(&key)).transpose()?;
         let list = list.map(|(key, _)| list_begins(&key)).transpose()?;
         Ok(page.into_iter().chain(list).min())
     }
@@ -171,6 +171,8 @@ mod tests {
         }
         assert!(checked(3, |items| items.push((mark_lists_from((LogIndex(1), 0)), Slice::default()))).is_err());
         assert!(checked(3, |items| items.push((page_key((LogIndex(u64::MAX), 0)), Slice::default()))).is_err());
+        let endless = [&page_key((LogIndex(u64::MAX), u16::MAX))[..], &[0; 10]].concat();
+        assert!(checked(3, |items| items.push((endless, Slice::default()))).is_err());
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) const THROUGH_KEY: &[u8] = b"MT";
 pub(crate) const MISSING_KEY: &[u8] = b"MG";
 
 const PLACE_BYTES: usize = 10;
+const PAGE_KEY_BYTES: usize = 1 + PLACE_BYTES;
 const LIST_KEY_BYTES: usize = 1 + 2 * PLACE_BYTES;
 
 pub(crate) fn page_key(place: Place) -> Vec<u8> {
@@ -95,6 +96,14 @@ pub(crate) fn mark_list_key(first: Place, last: Place) -> Vec<u8> {
     let mut key = mark_lists_from(first);
     push_place(&mut key, last);
     key
+}
+
+/// The place of a page.
+pub(crate) fn page_begins(key: &[u8]) -> std::io::Result<Place> {
+    match key.len() {
+        PAGE_KEY_BYTES => place_of(key),
+        _ => Err(damaged("the key of a page is of a wrong length")),
+    }
 }
 
 /// The place of a list's first page.
