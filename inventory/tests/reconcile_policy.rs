@@ -125,6 +125,19 @@ fn a_node_that_comes_late_gets_its_part_from_those_who_have_more() {
 }
 
 #[test]
+fn a_node_that_comes_late_gets_its_part_by_weight_from_all_who_have_more_than_theirs() {
+    let weights = (1..=3).map(|node| (NodeId(node), node as u32)).collect();
+    let mut bench = Bench::new(6_000, ReconcileConfig { weights, ..ReconcileConfig::default() });
+    bench.report(1);
+    bench.report(3);
+    bench.wake();
+    assert_eq!(bench.slices(), (600, [1_350, 0, 4_050]));
+    bench.report(2);
+    let collect = |node, units| Action::CollectReturn { node: NodeId(node), sku: SHOE, units };
+    assert_eq!(bench.wake(), vec![collect(3, 1_350), collect(1, 450)]);
+}
+
+#[test]
 fn a_small_stock_is_pooled_and_sliced_again_only_at_the_higher_threshold() {
     let mut bench = Bench::new(100, ReconcileConfig::default());
     let adjust =

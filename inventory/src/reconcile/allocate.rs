@@ -41,7 +41,7 @@ impl Reconciler {
         }
         if let Some(units) = self.units_to_adjust(stock.sku) {
             let missing = units.saturating_sub(stock.pool);
-            self.collect(now, stock, None, missing, 0, plan);
+            self.collect(now, stock, None, missing, |_| 0, plan);
             return;
         }
         let left = self.refills(now, stock, plan);
@@ -70,7 +70,7 @@ impl Reconciler {
             if wanted > units {
                 // For buyers who wait everybody gives; for comfort only those who have more than their share.
                 let keep = if ask.needed > units { 0 } else { share };
-                self.collect(now, stock, Some(ready.node), wanted - units, keep, plan);
+                self.collect(now, stock, Some(ready.node), wanted - units, |_| keep, plan);
             }
             if units >= ask.needed {
                 self.asks.remove(&(stock.sku, ready.node));
@@ -105,20 +105,19 @@ impl Reconciler {
         let weights: u64 = self.ready.iter().map(|ready| ready.weight).sum();
         let buffer = per_mille(stock.available(), self.config.buffer_per_mille);
         let spread = stock.available() - buffer;
-        let keep = self.ready.iter().map(|ready| part(spread, ready.weight, weights)).max().unwrap_or(0);
+        let fair = |ready: &Ready| part(spread, ready.weight, weights);
         for ready in self.ready.clone() {
-            let fair = part(spread, ready.weight, weights);
             let granted = plan.grants.iter().any(|grant| grant.sku == stock.sku && grant.session == ready.session);
-            if stock.slice(ready.session) == 0 && !granted && fair > 0 {
-                self.collect(now, stock, Some(ready.node), fair, keep, plan);
+            if stock.slice(ready.session) == 0 && !granted && fair(&ready) > 0 {
+                self.collect(now, stock, Some(ready.node), fair(&ready), fair, plan);
             }
         }
     }
 
-    /// Asks nodes other than `but` for `missing` units, those with most first; each keeps `keep`.
-    fn collect(&mut self, now: Moment, stock: &SkuStock, but: Option<NodeId>, missing: u64, keep: u64, plan: &mut Plan) {
-        let mut spare: Vec<(u64, NodeId)> =
-            self.ready.iter().filter(|ready| Some(ready.node) != but).map(|ready| self.spare(stock, ready, keep)).collect();
+    /// Asks nodes other than `but` for `missing` units, those that can spare most first; each keeps what `keep` says.
+    fn collect(&mut self, now: Moment, stock: &SkuStock, but: Option<NodeId>, missing: u64, keep: impl Fn(&Ready) -> u64, plan: &mut Plan) {
+        let others = self.ready.iter().filter(|ready| Some(ready.node) != but);
+        let mut spare: Vec<(u64, NodeId)> = others.map(|ready| self.spare(stock, ready, keep(ready))).collect();
         spare.sort_by_key(|(units, node)| (std::cmp::Reverse(*units), *node));
         let mut missing = missing;
         for (units, node) in spare {
