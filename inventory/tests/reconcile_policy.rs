@@ -126,7 +126,7 @@ fn a_node_that_comes_late_gets_its_part_from_those_who_have_more() {
 
 #[test]
 fn a_node_that_comes_late_gets_its_part_by_weight_from_all_who_have_more_than_theirs() {
-    let weights = (1..=3).map(|node| (NodeId(node), node as u32)).collect();
+    let weights = BTreeMap::from([(NodeId(1), 1), (NodeId(2), 2), (NodeId(3), 3)]);
     let mut bench = Bench::new(6_000, ReconcileConfig { weights, ..ReconcileConfig::default() });
     bench.report(1);
     bench.report(3);
