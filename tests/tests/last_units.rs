@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use holdfast_tests::cluster::Cluster;
-use holdfast_tests::limits::AGREED_WITHIN;
-use holdfast_tests::operator::Audit;
 use holdfast_tests::options::ClusterOptions;
 use holdfast_tests::sale::{Sale, SalePlan};
 use holdfast_tests::turn::Turn;
-use holdfast_tests::{checks, operator, program, wait};
+use holdfast_tests::{checks, operator, program};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_units_on_three_nodes_are_sold_to_three_of_three_hundred_buyers() -> Result<()> {
@@ -47,14 +45,14 @@ async fn slices_follow_the_weights_of_the_nodes() -> Result<()> {
     let mut options = ClusterOptions::new(program!());
     options.weights = vec![1, 2, 3];
     let cluster = Cluster::start(&turn, options).await?;
-    operator::create_sku(cluster.admin(1), "seat", 6_000).await?;
+    // Once each has a slice of another SKU, the leader has heard of all.
+    operator::create_sku(cluster.admin(1), "early", 6_000).await?;
+    operator::granted(cluster.admin(1), "early", 3).await?;
 
-    // A tenth is kept back; the rest goes by weight. Who was heard of last gets its part from the others.
-    let by_weight = BTreeMap::from([(1, 900), (2, 1_800), (3, 2_700)]);
-    wait::until("slices by weight", AGREED_WITHIN, async || {
-        let audit = Audit::of(cluster.admin(1), "seat").await.ok()?;
-        (audit.pool == 600 && audit.slices.iter().copied().collect::<BTreeMap<u64, u64>>() == by_weight).then_some(())
-    })
-    .await?;
+    // A tenth is kept back; the rest goes by weight.
+    operator::create_sku(cluster.admin(1), "seat", 6_000).await?;
+    let audit = operator::granted(cluster.admin(1), "seat", 3).await?;
+    let slices: BTreeMap<u64, u64> = audit.slices.iter().copied().collect();
+    ensure!(audit.pool == 600 && slices == BTreeMap::from([(1, 900), (2, 1_800), (3, 2_700)]), "{audit:?}");
     cluster.end().await
 }
