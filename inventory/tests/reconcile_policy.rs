@@ -77,6 +77,13 @@ impl Bench {
         (sku.pool, [1, 2, 3].map(|node| sku.slice(self.session(node))))
     }
 
+    /// A node's Desk gives units back.
+    fn give_back(&mut self, node: u64, units: u64) {
+        let session = self.session(node);
+        let seq = Seq(self.stock.session_of(NodeId(node)).unwrap().last_seq.0 + 1);
+        self.apply(&Command::Batch(Batch { session, seq, requests: vec![Request::Return { sku: SHOE, units }] }));
+    }
+
     /// Wakes every 50 ms; the nodes in `alive` report.
     fn pass(&mut self, millis: u64, alive: &[u64]) -> Vec<Action> {
         let mut actions = Vec::new();
@@ -135,6 +142,38 @@ fn a_node_that_comes_late_gets_its_part_by_weight_from_all_who_have_more_than_th
     bench.report(2);
     let collect = |node, units| Action::CollectReturn { node: NodeId(node), sku: SHOE, units };
     assert_eq!(bench.wake(), vec![collect(3, 1_350), collect(1, 450)]);
+}
+
+#[test]
+fn in_whatever_order_nodes_are_heard_of_and_whatever_gets_lost_each_ends_with_about_its_part() {
+    const ORDERS: [[u64; 3]; 6] = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]];
+    let way = |n: usize| (ORDERS[n % 6], [0, 1, 3][n / 6 % 3], [0, 1, 5][n / 18 % 3], [0, 1, 2][n / 54]);
+    for (order, apart, delay, lost) in (0..162).map(way) {
+        let weights = BTreeMap::from([(NodeId(1), 1), (NodeId(2), 2), (NodeId(3), 3)]);
+        let mut bench = Bench::new(6_000, ReconcileConfig { weights, ..ReconcileConfig::default() });
+        let (mut returns, mut lost_yet) = (Vec::new(), 0);
+        for wake in 0..60 {
+            // The first alone, the others so many wakes apart.
+            for (_, node) in order.iter().enumerate().filter(|(nth, _)| wake >= nth.min(&1) + nth.saturating_sub(1) * apart) {
+                bench.report(*node);
+            }
+            for action in bench.pass(50, &[]) {
+                let Action::CollectReturn { node, units, .. } = action else { continue };
+                if lost_yet < lost { lost_yet += 1 } else { returns.push((wake + delay, node.0, units)) }
+            }
+            for (_, node, units) in returns.extract_if(.., |(due, ..)| *due <= wake) {
+                let (_, slices) = bench.slices();
+                bench.give_back(node, units.min(slices[node as usize - 1]));
+            }
+        }
+        let (_, slices) = bench.slices();
+        // What is less than a sixty-fourth of all is left where it is.
+        let lacks_little = |(part, units): (u64, u64)| part.saturating_sub(units) < 6_000 / 64;
+        assert!(
+            [900, 1_800, 2_700].into_iter().zip(slices).all(lacks_little),
+            "{slices:?}: {order:?}, {apart} apart, {delay} later, {lost} lost"
+        );
+    }
 }
 
 #[test]

@@ -85,8 +85,7 @@ impl Reconciler {
         let buffer = per_mille(available, self.config.buffer_per_mille);
         let excess = left.saturating_sub(buffer);
         let weights: u64 = self.ready.iter().map(|ready| ready.weight).sum();
-        let least = (available / LEAST_PART).max(self.ready.len() as u64);
-        if weights == 0 || excess < least {
+        if weights == 0 || excess < least_part(stock, &self.ready) {
             return;
         }
         let lack = |ready: &Ready| part(available - buffer, ready.weight, weights).saturating_sub(stock.slice(ready.session));
@@ -100,17 +99,31 @@ impl Reconciler {
         }
     }
 
-    /// A node that came late, after the others were given the stock, has nothing: those with more than their part give.
+    /// Nodes that came late, after the others were given the stock, have nothing, or not all of their part: those with more than theirs
+    /// give. What was asked for may get lost or come in parts, and nodes may be heard of one after the other: it is looked at again until
+    /// all have their part, or the time for that is over.
     fn even_out(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) {
         let weights: u64 = self.ready.iter().map(|ready| ready.weight).sum();
         let buffer = per_mille(stock.available(), self.config.buffer_per_mille);
         let spread = stock.available() - buffer;
         let fair = |ready: &Ready| part(spread, ready.weight, weights);
-        for ready in self.ready.clone() {
-            let granted = plan.grants.iter().any(|grant| grant.sku == stock.sku && grant.session == ready.session);
-            if stock.slice(ready.session) == 0 && !granted && fair(&ready) > 0 {
-                self.collect(now, stock, Some(ready.node), fair(&ready), fair, plan);
-            }
+        let least = least_part(stock, &self.ready);
+        let settles = self.unsettled.remove(&stock.sku).filter(|until| now < *until);
+        let lack = |ready: &Ready| match fair(ready).saturating_sub(stock.slice(ready.session)) {
+            lack if stock.slice(ready.session) == 0 || (settles.is_some() && lack >= least) => lack,
+            _ => 0,
+        };
+        let is_granted = |ready: &Ready| plan.grants.iter().any(|grant| grant.sku == stock.sku && grant.session == ready.session);
+        let lacking: Vec<u64> = self.ready.iter().filter(|ready| !is_granted(ready)).map(lack).collect();
+        let missing = lacking.iter().sum();
+        if missing > 0 {
+            self.collect(now, stock, None, missing, fair, plan);
+        }
+        if let Some(until) = settles
+            && (missing > 0 || lacking.len() < self.ready.len())
+        {
+            self.unsettled.insert(stock.sku, until);
+            self.dirty.insert(stock.sku);
         }
     }
 
@@ -136,6 +149,11 @@ impl Reconciler {
         let provisional = demands.iter().find(|demand| demand.sku == stock.sku).map_or(0, |demand| demand.provisional);
         (stock.slice(ready.session).saturating_sub(keep).saturating_sub(provisional), ready.node)
     }
+}
+
+/// What it is worth to grant or to collect.
+fn least_part(stock: &SkuStock, ready: &[Ready]) -> u64 {
+    (stock.available() / LEAST_PART).max(ready.len() as u64)
 }
 
 /// `of × numerator / denominator` without overflow.
