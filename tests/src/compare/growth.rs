@@ -56,12 +56,17 @@ impl Growth {
         let again = killed.elapsed().as_secs_f64();
         holdfast.end().await?;
         let million = format!("{:.1} M stored", all / 1e6);
-        Ok(vec![
+        let mut rows = vec![
             one(format!("orders ÷ bare, {million} ÷ the same, empty"), grown / empty, Some(Target::AtLeast(0.95))),
-            one(format!("bytes of memory per confirmed order, buyer and key each, {million}"), (after - before) / (filled - begun), None),
             one("bytes of disk per order ÷ bytes of its JSON".into(), disk / payload(), Some(Target::AtMost(3.0))),
             one(format!("seconds from a kill of all nodes to ready, {million}"), again, Some(Target::AtMost(10.0))),
-        ])
+        ];
+        // Not told if no more were to be stored than the first cell sold.
+        if filled > begun {
+            let bytes = (after - before) / (filled - begun);
+            rows.push(one(format!("bytes of memory per confirmed order, buyer and key each, {million}"), bytes, None));
+        }
+        Ok(rows)
     }
 
     /// Orders on the leader ÷ bare, now.
