@@ -1,7 +1,8 @@
 //! Prints what one order costs in `apply`: nanoseconds of CPU and bytes of memory while the state grows, before and after its
-//! key is forgotten, with a snapshot that keeps every shard shared at the end; and the cost of baskets and of holds that are
+//! key is forgotten, with a snapshot that keeps every record shared at the end; and the cost of baskets and of holds that are
 //! confirmed. Single-threaded; Linux.
-//! Run with `--release`; arguments: the remembered orders to measure at, in rising order (default 0 1000000 10000000).
+//! Run with `--release`; arguments: the remembered orders to measure at, in rising order (default 0 1000000 10000000). With
+//! `snapshot` before them: what a snapshot of so many orders costs, instead of all that.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // An example may look at a clock and write a file; the core may not.
 
 use std::borrow::Cow;
@@ -23,6 +24,9 @@ const MEASURED: usize = 450_000;
 
 /// The argument with which this program calls itself.
 const RESTORE: &str = "restore";
+
+/// Asks for the cost of snapshots.
+const SNAPSHOT: &str = "snapshot";
 
 struct Run {
     state: Inventory,
@@ -179,6 +183,27 @@ fn grow(at: &[usize], batch: usize) {
     drop(snapshot);
 }
 
+/// What a snapshot costs: its bytes, and the CPU time to write and to read it.
+fn through_bytes(state: &Inventory, orders: usize) {
+    let each = |spent: Duration| spent.as_nanos() / orders as u128;
+    let begun = cpu_time();
+    let bytes: usize = state.snapshot().map(|chunk| chunk.len()).sum();
+    let written = cpu_time();
+    let mut reader = SnapshotReader::new();
+    let mut reading = Duration::ZERO;
+    for chunk in state.snapshot() {
+        let begun = cpu_time();
+        reader.push(&chunk).expect("a good chunk");
+        reading += cpu_time().saturating_sub(begun);
+    }
+    let begun_last = cpu_time();
+    let read = reader.finish().expect("a whole snapshot");
+    reading += cpu_time().saturating_sub(begun_last);
+    assert_eq!(read.gauges(), state.gauges());
+    let write = each(written.saturating_sub(begun));
+    println!("a snapshot of {orders}: {} bytes an order, {write} ns to write, {} ns to read", bytes / orders, each(reading));
+}
+
 /// Bytes of an order whose buyer costs nothing more, while its key is kept and afterwards.
 fn weigh(orders: usize) {
     let mut run = Run::new(Millis(0));
@@ -237,8 +262,16 @@ fn main() {
     {
         return restore(path);
     }
-    let at: Vec<usize> = args.iter().map(|orders| orders.parse().expect("a number of orders")).collect();
-    let at = if at.is_empty() { vec![0, 1_000_000, 10_000_000] } else { at };
+    let numbers = |args: &[String]| args.iter().map(|orders| orders.parse().expect("a number of orders")).collect::<Vec<usize>>();
+    if let Some((_, at)) = args.split_first().filter(|(first, _)| *first == SNAPSHOT) {
+        let mut run = Run::new(Millis(0));
+        for orders in numbers(at) {
+            run.order_up_to(orders, PLAIN);
+            through_bytes(&run.state, run.orders);
+        }
+        return;
+    }
+    let at = if args.is_empty() { vec![0, 1_000_000, 10_000_000] } else { numbers(&args) };
     // First, as long as nothing that was freed can be used again.
     weigh(at.iter().copied().max().unwrap_or_default().max(1_000_000));
     for batch in [50, 900, 2_048, 8_192] {

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::plain::Rest;
 use crate::{
     Batch, Command, Content, Line, Lines, LogIndex, NodeId, OrderRef, OrderRequest, Request, Seq, SessionId, SkuId, Stamp, Transition,
 };
@@ -31,9 +32,6 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Command<'_>> {
     }
     rest.0.is_empty().then_some(Command::Batch(Batch { session, seq, requests }))
 }
-
-/// What has not been read yet.
-struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
     fn request(&mut self) -> Option<Request<'a>> {
@@ -81,46 +79,6 @@ impl<'a> Rest<'a> {
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(Cow::Borrowed(std::str::from_utf8(text).ok()?))
-    }
-
-    #[inline]
-    fn flag(&mut self) -> Option<bool> {
-        match self.chunk()? {
-            [0] => Some(false),
-            [1] => Some(true),
-            [_] => None,
-        }
-    }
-
-    /// A number of a type that is narrower than eight bytes; none if it was written as one of a wider type.
-    #[inline]
-    fn narrow<T: TryFrom<u64>>(&mut self) -> Option<T> {
-        let written = match self.0.first()? {
-            0..=250 => 1,
-            251 => 2,
-            252 => 4,
-            _ => 8,
-        };
-        if written > size_of::<T>() { None } else { T::try_from(self.number()?).ok() }
-    }
-
-    #[inline]
-    fn number(&mut self) -> Option<u64> {
-        let [first] = self.chunk()?;
-        Some(match first {
-            0..=250 => u64::from(first),
-            251 => u64::from(u16::from_le_bytes(self.chunk()?)),
-            252 => u64::from(u32::from_le_bytes(self.chunk()?)),
-            253 => u64::from_le_bytes(self.chunk()?),
-            _ => return None,
-        })
-    }
-
-    #[inline]
-    fn chunk<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (chunk, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*chunk)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writes what nearly every event is, an order's acceptance or a step in its life, several times faster than serde does, and the same
 //! bytes.
 
+use crate::plain::Onto;
 use crate::{Event, EventKind, Line, Order, OrderRef, Status};
 
 /// More than any acceptance takes without its texts and lines.
@@ -35,8 +36,6 @@ pub(crate) fn write(event: &Event, bytes: &mut Vec<u8>) -> bool {
         _ => false,
     }
 }
-
-struct Onto<'a>(&'a mut Vec<u8>);
 
 impl Onto<'_> {
     #[inline]
@@ -77,32 +76,6 @@ impl Onto<'_> {
     fn place(&mut self, place: OrderRef) {
         self.number(place.index.0);
         self.number(place.position.into());
-    }
-
-    /// A number takes no more bytes than its value needs, whatever its type.
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "each arm has bounded it")]
-    fn number(&mut self, number: u64) {
-        match number {
-            0..=250 => self.0.push(number as u8),
-            251..=0xffff => self.tagged(251, (number as u16).to_le_bytes()),
-            0x1_0000..=0xffff_ffff => self.tagged(252, (number as u32).to_le_bytes()),
-            _ => self.tagged(253, number.to_le_bytes()),
-        }
-    }
-
-    #[inline]
-    fn wide(&mut self, number: u128) {
-        match u64::try_from(number) {
-            Ok(number) => self.number(number),
-            Err(_) => self.tagged(254, number.to_le_bytes()),
-        }
-    }
-
-    #[inline]
-    fn tagged<const N: usize>(&mut self, tag: u8, number: [u8; N]) {
-        self.0.push(tag);
-        self.0.extend_from_slice(&number);
     }
 }
 

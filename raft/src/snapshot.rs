@@ -66,7 +66,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
             }
             let (index, term) = last.map_or((LogIndex(0), 0), |last| (log_index(&last), last.committed_leader_id().term));
             let mut writer = snapshots.writer(index.0, term, stored_meta)?;
-            for chunk in inventory.snapshot() {
+            for chunk in inventory.into_snapshot() {
                 writer.chunk(&chunk)?;
                 if given_up.is_cancelled() {
                     return Err(io::Error::other("the node stops"));

@@ -29,7 +29,10 @@ pub(crate) async fn run(consensus: Consensus, log: LogStore, snapshots: Snapshot
         };
         let kept = tail_bytes(&snapshots, policy);
         // What is not applied is in no snapshot that could be made now. One that was asked for may still be in the making.
-        let is_behind = log.purge_keeping(kept).is_some_and(|upto| snapshot < Some(upto) && Some(upto) <= applied);
+        let behind = log.purge_keeping(kept).filter(|upto| snapshot < Some(*upto));
+        // What was refused, for the log had just become shorter, is asked for again once the log has grown.
+        asked = asked.filter(|_| behind.is_some());
+        let is_behind = behind.is_some_and(|upto| Some(upto) <= applied);
         let is_due = is_behind && asked != snapshot.or(Some(0));
         let made = if is_due {
             asked = snapshot.or(Some(0));

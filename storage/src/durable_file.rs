@@ -11,9 +11,10 @@ use crate::files::{self, File, OpenOptions};
 use crate::limits::DURABLE_FILE_BYTES;
 
 const MAGIC: [u8; 2] = *b"HF";
-/// Those before are the same: in a directory of version 1 the order log has each status by itself, in one of version 2 each mark of a SKU.
+/// Those before are the same: in a directory of version 1 the order log has each status by itself, in one of version 2 each mark of a SKU,
+/// and in one of version 3 a snapshot has its records by shards.
 /// They are read, and the next write makes them this one: a build that does not know it refuses the directory from then on.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 const FIRST_VERSION: u8 = 1;
 const HEADER_BYTES: usize = 12;
 
@@ -152,6 +153,6 @@ mod tests {
         bytes[3] = VERSION + 1;
         bytes[8..12].copy_from_slice(&checksum(7, VERSION + 1, b"body").to_le_bytes());
         let refused = file.check(&bytes).unwrap_err();
-        assert!(refused.refused() && matches!(refused, OpenError::Version { version: 4, .. }));
+        assert!(refused.refused() && matches!(refused, OpenError::Version { version: 5, .. }));
     }
 }

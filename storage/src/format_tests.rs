@@ -1,9 +1,10 @@
-//! The format on disk, byte for byte: what `tests/fixtures/format-v4.txt` holds is read by this build, and written alike; what
-//! `format-v3.txt` and `format-v2.txt` hold is read.
+//! The format on disk, byte for byte: what `tests/fixtures/format-v5.txt` holds is read by this build, and written alike; what those of
+//! versions 2 to 4 hold is read.
 //!
 //! A change here is a change of format: it needs a new version. Format 1 kept the Raft log in a database; its log is refused.
 //! Format 2 kept each order's status by itself, and its small files are of version 1; format 3 kept each mark of a SKU by itself, and its
-//! small files are of version 2. Both go on as this one.
+//! small files are of version 2; format 4 kept the records of a snapshot by shards, which is seen in `inventory`, and its small files are of
+//! version 3. All go on as this one.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::FileExt;
@@ -28,8 +29,12 @@ use crate::statuses::{self, ByOrder, StatusV1};
 use crate::{ClusterId, DataDir, DataSync, DiskId, LogRecord, OpenMode, OrderLog, Roster};
 use crate::{Met, OwnStarts};
 
-const FIXTURE: &str = include_str!("../tests/fixtures/format-v4.txt");
-const BEFORE: [&str; 2] = [include_str!("../tests/fixtures/format-v3.txt"), include_str!("../tests/fixtures/format-v2.txt")];
+const FIXTURE: &str = include_str!("../tests/fixtures/format-v5.txt");
+const BEFORE: [&str; 3] = [
+    include_str!("../tests/fixtures/format-v4.txt"),
+    include_str!("../tests/fixtures/format-v3.txt"),
+    include_str!("../tests/fixtures/format-v2.txt"),
+];
 
 fn record(index: u64) -> LogRecord {
     LogRecord { index, head: Bytes::from_static(b"head"), payload: vec![index.to_le_bytes()[0]; 300].into() }

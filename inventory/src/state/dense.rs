@@ -37,6 +37,24 @@ impl<T: Clone> Dense<T> {
         &mut self.pages.get_mut(page).map_or(&mut self.last, Arc::make_mut)[place]
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.pages.iter().flat_map(|page| page.iter()).chain(&self.last)
+    }
+
+    /// Pages that are not empty.
+    pub(super) fn pages(&self) -> usize {
+        self.pages.len() + usize::from(!self.last.is_empty())
+    }
+
+    /// The records of one page in the order of their numbers; none behind the last page.
+    pub(super) fn page(&self, at: usize) -> &[T] {
+        match self.pages.get(at) {
+            Some(page) => page,
+            None if at == self.pages.len() => &self.last,
+            None => &[],
+        }
+    }
+
     /// Number of the record that is pushed next.
     ///
     /// # Panics
@@ -57,6 +75,17 @@ impl<T: Clone> Dense<T> {
             self.pages.push(Arc::new(std::mem::take(&mut self.last)));
         }
         number
+    }
+
+    /// Appends records; see [`Dense::push`].
+    pub(super) fn push_all(&mut self, records: Vec<T>) {
+        if records.len() == DENSE_PAGE_RECORDS && self.last.is_empty() {
+            self.pages.push(Arc::new(records));
+        } else {
+            for record in records {
+                self.push(record);
+            }
+        }
     }
 
     /// Takes a record out. The last one, if it is another, has this number from then on.
@@ -99,5 +128,24 @@ mod tests {
         }
         assert_eq!((dense.len(), dense.pages.len()), (0, 0));
         assert!((0_u32..).zip(&before).all(|(number, record)| clone.get(number) == record));
+        assert!(clone.iter().eq(&before));
+    }
+
+    #[test]
+    fn pages_that_are_appended_give_the_same_list() {
+        for count in [0, 1, DENSE_PAGE_RECORDS - 1, DENSE_PAGE_RECORDS, 2 * DENSE_PAGE_RECORDS + 7] {
+            let (mut dense, mut copy) = (Dense::new(), Dense::new());
+            for n in 0..count {
+                dense.push(n);
+            }
+            (0..dense.pages()).for_each(|at| copy.push_all(dense.page(at).to_vec()));
+            assert!(copy.iter().eq(dense.iter()) && copy.iter().copied().eq(0..count));
+            assert_eq!((copy.len(), copy.pages(), copy.page(copy.pages()).len()), (count, count.div_ceil(DENSE_PAGE_RECORDS), 0));
+        }
+        let mut uneven = Dense::new();
+        for records in [vec![0, 1], (2..2 + DENSE_PAGE_RECORDS).collect()] {
+            uneven.push_all(records);
+        }
+        assert!(uneven.iter().copied().eq(0..2 + DENSE_PAGE_RECORDS));
     }
 }

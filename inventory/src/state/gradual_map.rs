@@ -9,12 +9,12 @@
 //!
 //! The map keeps the sum of the keyed hashes of its records, so that two replicas compare contents in O(1).
 //!
-//! *Architecture invariant:* nothing outside this file sees the order in which records are held;
-//! [`GradualMap::sorted_shard`] sorts.
+//! *Architecture invariant:* nothing but a snapshot sees the order in which records are held, and it keeps that order:
+//! [`GradualMap::page`]. [`GradualMap::sorted_shard`] sorts.
 
 use super::dense::Dense;
 use super::hashing::{Domain, Keyed};
-use super::limits::{FIRST_SHARDS, SHARD_RECORDS};
+use super::limits::{FIRST_SHARDS, MOST_SHARDS, SHARD_RECORDS};
 use super::shard::{Shard, Tagged};
 use crate::Secret;
 
@@ -123,30 +123,76 @@ impl<K: HashedKey, V: Clone + Told> GradualMap<K, V> {
         records
     }
 
-    /// Appends a shard as a snapshot tells it. False if a key stands twice or they are not in order; whether each is in its
-    /// place shows only at the end: [`GradualMap::is_well_placed`].
-    pub(super) fn push_shard(&mut self, records: Vec<(K, V)>) -> bool {
-        if !records.windows(2).all(|pair| pair[0].0 < pair[1].0) {
-            return false;
-        }
-        let entries = records.into_iter().map(|(key, value)| {
-            self.sum = self.sum.wrapping_add(hash_record(&self.secret, key, &value));
-            Tagged { tag: key.tag(), number: self.records.push((key, value)) }
-        });
-        let shard = entries.collect();
-        self.shards.push(shard);
-        true
+    /// How many pages of records there are.
+    pub(super) fn pages(&self) -> usize {
+        self.records.pages()
     }
 
-    /// A map without shards, to be filled by [`GradualMap::push_shard`].
+    /// The records of one page, in the order of their numbers, which is part of the state; none behind the last.
+    pub(super) fn page(&self, at: usize) -> &[(K, V)] {
+        self.records.page(at)
+    }
+
+    /// Keeps the records alone, so that no write to a clone copies a shard; tells how many shards there were. The map finds nothing any
+    /// more.
+    pub(super) fn give_up_places(&mut self) -> usize {
+        std::mem::take(&mut self.shards).len()
+    }
+
+    /// A map to be filled by [`GradualMap::push_page`]; it finds nothing before [`GradualMap::place_all`].
     pub(super) fn unfilled(secret: Secret) -> Self {
         Self { shards: Vec::new(), records: Dense::new(), sum: 0, secret }
     }
 
-    /// Whether there are enough shards and each key is in its own.
-    pub(super) fn is_well_placed(&self) -> bool {
-        self.shards.len() >= FIRST_SHARDS
-            && self.shards.iter().enumerate().all(|(at, shard)| shard.iter().all(|entry| self.shard_of(entry.tag) == at))
+    /// Appends records as a snapshot tells them; false if there can't be so many.
+    pub(super) fn push_page(&mut self, records: Vec<(K, V)>) -> bool {
+        if self.len() + records.len() >= MOST_SHARDS * SHARD_RECORDS {
+            return false;
+        }
+        let sum = records.iter().fold(self.sum, |sum, (key, value)| sum.wrapping_add(self.hash(*key, value)));
+        self.sum = sum;
+        self.records.push_all(records);
+        true
+    }
+
+    /// Puts all records into so many shards. False if there can't be so many or so few, or a key stands twice; the map is then of no
+    /// use. Takes eight bytes a record for as long as it works.
+    pub(super) fn place_all(&mut self, shards: usize) -> bool {
+        if !(FIRST_SHARDS..=MOST_SHARDS).contains(&shards) || self.len() > shards * SHARD_RECORDS {
+            return false;
+        }
+        let shard_of = |(key, _): &(K, V)| shard_among(key.tag(), shards);
+        // How many each shard has; where its first entry comes; where its next one does.
+        let mut next = vec![0_usize; shards];
+        self.records.iter().for_each(|record| next[shard_of(record)] += 1);
+        let mut before = 0;
+        for place in &mut next {
+            before += std::mem::replace(place, before);
+        }
+        let mut entries = vec![Tagged { tag: 0, number: 0 }; self.len()];
+        for (number, record) in (0..).zip(self.records.iter()) {
+            let place = &mut next[shard_of(record)];
+            entries[*place] = Tagged { tag: record.0.tag(), number };
+            *place += 1;
+        }
+        let begins = std::iter::once(0).chain(next.iter().copied());
+        let empty = Shard::default();
+        let filled = |(begin, &end): (usize, &usize)| match &entries[begin..end] {
+            [] => empty.clone(),
+            entries => entries.iter().copied().collect(),
+        };
+        self.shards = begins.zip(&next).map(filled).collect();
+        self.shards.iter().all(|shard| self.has_no_key_twice(shard))
+    }
+
+    fn has_no_key_twice(&self, shard: &Shard) -> bool {
+        let entries: Vec<Tagged> = shard.iter().collect();
+        let mut alike = entries.chunk_by(|one, next| one.tag == next.tag).filter(|run| run.len() > 1);
+        alike.all(|run| {
+            let mut keys: Vec<K> = run.iter().map(|entry| self.records.get(entry.number).0).collect();
+            keys.sort_unstable();
+            keys.windows(2).all(|pair| pair[0] != pair[1])
+        })
     }
 
     fn find(&self, key: K) -> Option<u32> {
@@ -244,7 +290,6 @@ mod tests {
         }
         assert_eq!(map.len(), plain.len());
         assert!(map.shards() > FIRST_SHARDS);
-        assert!(map.is_well_placed());
         for n in 0..keys {
             assert_eq!(map.get(key(n)), plain.get(&key(n)));
         }
@@ -263,8 +308,7 @@ mod tests {
     /// The map that a snapshot of this one gives.
     fn restored(map: &GradualMap<u128, u64>) -> GradualMap<u128, u64> {
         let mut read = GradualMap::unfilled(SECRET);
-        let shard = |at| map.sorted_shard(at).into_iter().map(|(key, &value)| (key, value)).collect();
-        assert!((0..map.shards()).all(|at| read.push_shard(shard(at))) && read.is_well_placed());
+        assert!((0..map.pages()).all(|at| read.push_page(map.page(at).to_vec())) && read.place_all(map.shards()));
         read
     }
 
@@ -297,21 +341,55 @@ mod tests {
             }
             kept.push((map, plain));
             for (map, plain) in kept {
-                prop_assert_eq!((map.len(), map.sum()), (plain.len(), restored(&map).sum()));
+                let read = restored(&map);
+                prop_assert_eq!((map.len(), map.sum()), (plain.len(), read.sum()));
+                prop_assert!((0..map.pages()).all(|at| map.page(at) == read.page(at)), "the order of records is state");
+                prop_assert_eq!(&contents(&read), &plain);
                 prop_assert_eq!(contents(&map), plain);
             }
         }
     }
 
     #[test]
-    fn a_shard_that_is_out_of_order_or_out_of_place_is_not_taken() {
-        let (low, high) = (1, 2);
-        for records in [vec![(high, 1), (low, 1)], vec![(low, 1), (low, 1)]] {
-            assert!(!GradualMap::<u128, u64>::unfilled(SECRET).push_shard(records));
+    fn what_a_snapshot_gives_back_goes_on_like_the_map_itself() {
+        let mut map = GradualMap::new(SECRET);
+        let many = (FIRST_SHARDS * SHARD_RECORDS) as u64 * 3;
+        let step = |map: &mut GradualMap<u128, u64>, n: u64| {
+            map.insert(key(n), n);
+            if n % 3 == 0 {
+                map.remove(key(n / 2));
+            }
+        };
+        (0..many).for_each(|n| step(&mut map, n));
+        let mut read = restored(&map);
+        assert!(read.shards() > FIRST_SHARDS + 3 && read.shards() == map.shards(), "{} shards", read.shards());
+        assert!((0..many).all(|n| read.get(key(n)) == map.get(key(n))));
+        for n in many..2 * many {
+            step(&mut map, n);
+            step(&mut read, n);
         }
-        let mut map = GradualMap::unfilled(SECRET);
-        (0..FIRST_SHARDS as u128).for_each(|at| assert!(map.push_shard(vec![((at / 2) << 96, 1)])));
-        assert!(!map.is_well_placed());
+        assert!(read.shards() > 2 * FIRST_SHARDS && read.shards() == map.shards(), "{} shards", read.shards());
+        assert!((0..2 * many).all(|n| read.get(key(n)) == map.get(key(n))));
+        assert!((0..map.pages()).all(|at| map.page(at) == read.page(at)) && read.pages() == map.pages());
+        assert!((0..map.shards()).all(|at| map.sorted_shard(at) == read.sorted_shard(at)));
+    }
+
+    #[test]
+    fn records_of_a_key_twice_or_of_too_few_or_too_many_shards_are_not_taken() {
+        let map = |records: Vec<(u128, u64)>| {
+            let mut map = GradualMap::unfilled(SECRET);
+            assert!(map.push_page(records));
+            map
+        };
+        let same_tag = vec![(3, 1), (1, 1), (2, 1)];
+        assert!(map(same_tag.clone()).place_all(FIRST_SHARDS));
+        assert!(!map([same_tag, vec![(1, 2)]].concat()).place_all(FIRST_SHARDS));
+        for shards in [0, FIRST_SHARDS - 1, MOST_SHARDS + 1, usize::MAX] {
+            assert!(!map(vec![(1, 1)]).place_all(shards), "{shards} shards");
+        }
+        let crowd = (0..(FIRST_SHARDS * SHARD_RECORDS) as u64 + 1).map(|n| (key(n), n)).collect::<Vec<_>>();
+        assert!(!map(crowd.clone()).place_all(FIRST_SHARDS));
+        assert!(map(crowd).place_all(FIRST_SHARDS + 1));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use crate::Millis;
 pub(super) const FIRST_SHARDS: usize = 16;
 /// Records per shard, on average, above which a map splits its next shard.
 pub(super) const SHARD_RECORDS: usize = 1_536;
+/// Most shards that a snapshot is believed to have: full ones hold 1.6 billion records, of 64 bytes and more.
+pub(super) const MOST_SHARDS: usize = 1 << 20;
 /// Slots of a shard behind its last home: a cache line of them.
 pub(super) const SPILL_SLOTS: usize = 8;
 /// Records per shared page of a map.
@@ -30,5 +32,7 @@ pub(super) const MAX_JUDGED: usize = 16_384;
 pub(super) const READ_AHEAD: usize = 64;
 /// Most records of a kind that one entry sweeps, whatever the parameters say; see [`MAX_JUDGED`].
 pub(super) const MAX_SWEPT: u32 = 8_192;
+/// A part of a snapshot that can be cut anywhere is cut after so many bytes.
+pub(super) const SNAPSHOT_PART_BYTES: usize = 1 << 20;
 /// Length of a snapshot's chunks in bytes; the last one may be shorter.
 pub(super) const SNAPSHOT_CHUNK_BYTES: usize = 64 << 10;

@@ -21,7 +21,7 @@
 //! | `gradual_map`, `shard`, `dense`, `pages`, `deadlines` | how |
 //! | `hashing`, `digest` | keyed hashes; agreement of replicas |
 //! | `read` | questions |
-//! | `snapshot`, `snapshot_part`, `snapshot_reader` | the state as bytes, and back |
+//! | `snapshot`, `snapshot_part`, `snapshot_reader`, `plain_records` | the state as bytes, and back |
 
 mod adjust_stock;
 mod apply;
@@ -50,6 +50,7 @@ mod open_session;
 mod order;
 mod pages;
 mod patch_sku;
+mod plain_records;
 mod read;
 mod records;
 mod release;

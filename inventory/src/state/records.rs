@@ -74,6 +74,11 @@ impl OrderRecord {
         }
     }
 
+    /// Phase and whether its key is remembered, in a byte.
+    pub(super) fn flags(&self) -> u8 {
+        (self.phase as u8) << 1 | u8::from(self.keyed)
+    }
+
     pub(super) fn status(&self) -> Option<Status> {
         match self.phase {
             Phase::Held => None,
@@ -87,8 +92,7 @@ impl OrderRecord {
 
 impl Told for OrderRecord {
     fn tell(&self, hash: &mut Keyed) {
-        let flags = (self.phase as u64) << 1 | u64::from(self.keyed);
-        hash.u64(self.since.0).u64(self.content).u64(u64::from(self.key_until_minute) << 32 | flags);
+        hash.u64(self.since.0).u64(self.content).u64(u64::from(self.key_until_minute) << 32 | u64::from(self.flags()));
     }
 }
 
@@ -139,10 +143,10 @@ pub(super) struct Buyer {
     /// Head of the chain of this buyer's orders.
     pub(super) latest: Packed,
     /// The first SKU, which is the only one of most buyers.
-    first: Option<Bought>,
+    pub(super) first: Option<Bought>,
     /// Further SKUs, ascending; boxed so that the usual record stays small.
     #[allow(clippy::box_collection)]
-    more: Option<Box<Vec<Bought>>>,
+    pub(super) more: Option<Box<Vec<Bought>>>,
 }
 
 impl Buyer {
@@ -203,6 +207,11 @@ impl Buyer {
                 self.more = None;
             }
         }
+    }
+
+    /// Written in the one way in which each buyer is.
+    pub(super) fn is_normal(&self) -> bool {
+        self.more.as_ref().is_none_or(|more| !more.is_empty())
     }
 
     /// Nothing left that anybody could ask for but the chain's head.

@@ -1,18 +1,20 @@
 //! The state as bytes, chunk by chunk, off the path of apply: taking a snapshot clones pointers, writing it reads the
 //! clone.
 
+use std::sync::Arc;
+
 use super::deadlines::Deadlines;
 use super::limits::SNAPSHOT_CHUNK_BYTES;
 use super::pages::Packed;
-use super::snapshot_part::{Head, MAGIC, Part, Sums, VERSION};
+use super::snapshot_part::{Head, MAGIC, Part, PartsOnto, Shards, Sums, VERSION};
 use super::{Inventory, Session, Sku};
-use crate::codec;
 use crate::planted::{self, Planted};
 
 /// Where a piece is found in the state.
 #[derive(Clone, Copy)]
 enum Place {
     Head,
+    Shards,
     Skus(usize),
     Keys(usize),
     Buyers(usize),
@@ -28,26 +30,40 @@ enum Place {
 
 /// The bytes of a snapshot in chunks of 64 KiB; the last one may be shorter. Equal logs give equal bytes.
 pub struct SnapshotChunks {
+    /// Without what finds a record by its key: that is not in a snapshot, and what is not held here is not copied when it is
+    /// written to.
     state: Inventory,
+    shards: Shards,
     places: std::vec::IntoIter<Place>,
     buffer: Vec<u8>,
 }
 
 impl Inventory {
     /// The state as it is now, as bytes. Costs one pointer per shard and page here; the rest as the chunks are asked
-    /// for. Whoever holds the chunks unread keeps what later entries change in memory twice.
+    /// for. Whoever holds the chunks unread keeps records that later entries change in memory twice.
     pub fn snapshot(&self) -> SnapshotChunks {
+        self.clone().into_snapshot()
+    }
+
+    /// [`Inventory::snapshot`] of a state that nobody needs any more.
+    pub fn into_snapshot(mut self) -> SnapshotChunks {
         let mut buffer = MAGIC.to_vec();
         buffer.extend(VERSION.to_le_bytes());
-        SnapshotChunks { state: self.clone(), places: self.places().into_iter(), buffer }
+        let shards = Shards {
+            keys: self.keys.give_up_places(),
+            buyers: self.buyers.give_up_places(),
+            adjustments: self.adjustments.give_up_places(),
+        };
+        let places = self.places().into_iter();
+        SnapshotChunks { state: self, shards, places, buffer }
     }
 
     fn places(&self) -> Vec<Place> {
-        let mut places = vec![Place::Head];
+        let mut places = vec![Place::Head, Place::Shards];
         places.extend((0..self.skus.chunks()).map(Place::Skus));
-        places.extend((0..self.keys.shards()).map(Place::Keys));
-        places.extend((0..self.buyers.shards()).map(Place::Buyers));
-        places.extend((0..self.adjustments.shards()).map(Place::Adjustments));
+        places.extend((0..self.keys.pages()).map(Place::Keys));
+        places.extend((0..self.buyers.pages()).map(Place::Buyers));
+        places.extend((0..self.adjustments.pages()).map(Place::Adjustments));
         places.extend(self.orders.page_keys().map(Place::Orders));
         places.extend(self.held.page_keys().map(Place::Held));
         places.extend(chunks_of(&self.hold_deadlines).map(|(bucket, at)| Place::HoldsDue(bucket, at)));
@@ -58,21 +74,22 @@ impl Inventory {
         places
     }
 
-    fn part(&self, place: Place) -> Part {
+    fn write_part(&self, place: Place, shards: Shards, parts: &mut PartsOnto<'_>) {
         match place {
-            Place::Head => Part::Head(Box::new(self.head())),
-            Place::Skus(at) => Part::Skus(self.skus.chunk(at).map(|chunk| Vec::<Sku>::clone(chunk)).unwrap_or_default()),
-            Place::Keys(_) if planted::is(Planted::ForgetKeysInSnapshot) => Part::Keys(Vec::new()),
-            Place::Keys(at) => Part::Keys(owned(self.keys.sorted_shard(at))),
-            Place::Buyers(at) => Part::Buyers(owned(self.buyers.sorted_shard(at))),
-            Place::Adjustments(at) => Part::Adjustments(owned(self.adjustments.sorted_shard(at))),
-            Place::Orders(first) => Part::Orders(first, self.orders.page(first).map(|page| page.to_vec()).unwrap_or_default()),
-            Place::Held(first) => Part::Held(first, self.held.page(first).map(|page| page.to_vec()).unwrap_or_default()),
-            Place::HoldsDue(bucket, at) => Part::HoldsDue(bucket, due(&self.hold_deadlines, bucket, at)),
-            Place::KeysDue(bucket, at) => Part::KeysDue(bucket, due(&self.key_deadlines, bucket, at)),
-            Place::OrdersDue(bucket, at) => Part::OrdersDue(bucket, due(&self.order_deadlines, bucket, at)),
-            Place::AdjustmentsDue(bucket, at) => Part::AdjustmentsDue(bucket, due(&self.adjustment_deadlines, bucket, at)),
-            Place::End => Part::End(self.sums()),
+            Place::Head => parts.other(&Part::Head(Box::new(self.head()))),
+            Place::Shards => parts.other(&Part::Shards(shards)),
+            Place::Skus(at) => parts.other(&Part::Skus(self.skus.chunk(at).map(|chunk| Vec::<Sku>::clone(chunk)).unwrap_or_default())),
+            Place::Keys(_) if planted::is(Planted::ForgetKeysInSnapshot) => parts.keys(&[]),
+            Place::Keys(at) => parts.keys(self.keys.page(at)),
+            Place::Buyers(at) => parts.buyers(self.buyers.page(at)),
+            Place::Adjustments(at) => parts.other(&Part::Adjustments(self.adjustments.page(at).to_vec())),
+            Place::Orders(first) => parts.orders(first, all(self.orders.page(first))),
+            Place::Held(first) => parts.other(&Part::Held(first, all(self.held.page(first)).to_vec())),
+            Place::HoldsDue(bucket, at) => parts.holds_due(bucket, all(self.hold_deadlines.chunk(bucket, at))),
+            Place::KeysDue(bucket, at) => parts.keys_due(bucket, all(self.key_deadlines.chunk(bucket, at))),
+            Place::OrdersDue(bucket, at) => parts.orders_due(bucket, all(self.order_deadlines.chunk(bucket, at))),
+            Place::AdjustmentsDue(bucket, at) => parts.adjustments_due(bucket, all(self.adjustment_deadlines.chunk(bucket, at))),
+            Place::End => parts.other(&Part::End(self.sums())),
         }
     }
 
@@ -112,10 +129,7 @@ impl Iterator for SnapshotChunks {
     fn next(&mut self) -> Option<Vec<u8>> {
         while self.buffer.len() < SNAPSHOT_CHUNK_BYTES {
             let Some(place) = self.places.next() else { break };
-            let part = codec::encode(&self.state.part(place));
-            // Eight bytes, so that no length can be too long for its field.
-            self.buffer.extend((part.len() as u64).to_le_bytes());
-            self.buffer.extend(part);
+            self.state.write_part(place, self.shards, &mut PartsOnto(&mut self.buffer));
         }
         if self.buffer.is_empty() {
             return None;
@@ -129,10 +143,6 @@ fn chunks_of<T: Copy>(deadlines: &Deadlines<T>) -> impl Iterator<Item = (u64, us
     deadlines.bucket_keys().flat_map(|(bucket, chunks)| (0..chunks).map(move |at| (bucket, at)))
 }
 
-fn due<T: Copy>(deadlines: &Deadlines<T>, bucket: u64, at: usize) -> Vec<T> {
-    deadlines.chunk(bucket, at).map(|chunk| chunk.to_vec()).unwrap_or_default()
-}
-
-fn owned<K, V: Clone>(records: Vec<(K, &V)>) -> Vec<(K, V)> {
-    records.into_iter().map(|(key, value)| (key, value.clone())).collect()
+fn all<T>(shared: Option<&Arc<Vec<T>>>) -> &[T] {
+    shared.map_or(&[], |shared| shared)
 }

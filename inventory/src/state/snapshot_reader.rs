@@ -1,5 +1,5 @@
-//! A state from the bytes of a snapshot. Bytes may come cut anywhere; nothing is believed before it is checked: every
-//! record in its place, sums as written, every SKU conserved.
+//! A state from the bytes of a snapshot. Bytes may come cut anywhere; nothing is believed before it is checked: no key twice, sums as
+//! written, every SKU conserved.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use thiserror::Error;
 
 use super::gradual_map::GradualMap;
 use super::sku_table::SkuTable;
-use super::snapshot_part::{Head, MAGIC, Part, Sums, VERSION};
+use super::snapshot_part::{Head, LENGTH_BYTES, MAGIC, Part, Shards, Sums, VERSION, VERSION_OF_SHARDS};
 use super::{Founding, Inventory, Sku};
 use crate::SkuId;
-use crate::codec::{self, CodecError, MAX_DECODED_BYTES};
+use crate::codec::{CodecError, MAX_DECODED_BYTES};
 use crate::planted::{self, Planted};
 
 /// Why a snapshot was not read.
@@ -32,8 +32,9 @@ pub enum SnapshotError {
 #[derive(Default)]
 pub struct SnapshotReader {
     buffer: Vec<u8>,
-    begun: bool,
+    version: Option<u16>,
     state: Option<Box<Inventory>>,
+    shards: Option<Shards>,
     end: Option<Sums>,
 }
 
@@ -49,14 +50,15 @@ impl SnapshotReader {
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), SnapshotError> {
         self.buffer.extend_from_slice(chunk);
         let mut at = self.read_prefix()?;
-        while let Some((length, rest)) = self.buffer[at..].split_first_chunk::<8>() {
+        let Some(version) = self.version else { return Ok(()) };
+        while let Some((length, rest)) = self.buffer[at..].split_first_chunk::<LENGTH_BYTES>() {
             let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
             if length > MAX_DECODED_BYTES {
                 return Err(SnapshotError::Damaged("a part is longer than any may be"));
             }
             let Some(part) = rest.get(..length) else { break };
-            let part = codec::decode(part)?;
-            at += size_of::<u64>() + length;
+            let part = Part::read(version, part)?;
+            at += LENGTH_BYTES + length;
             self.take(part)?;
         }
         self.buffer.drain(..at);
@@ -65,12 +67,16 @@ impl SnapshotReader {
 
     /// The state, if all of it was pushed.
     pub fn finish(self) -> Result<Inventory, SnapshotError> {
-        let (Some(mut state), Some(end), true) = (self.state, self.end, self.buffer.is_empty()) else {
+        let (Some(mut state), Some(shards), Some(end), true) = (self.state, self.shards, self.end, self.buffer.is_empty()) else {
             return Err(SnapshotError::Damaged("it ends too early"));
         };
-        let placed = state.keys.is_well_placed() && state.buyers.is_well_placed() && state.adjustments.is_well_placed();
-        if !placed || state.sums() != end || state.buyer_cursor >= state.buyers.shards() {
-            return Err(SnapshotError::Damaged("records are missing, changed or out of place"));
+        if state.sums() != end {
+            return Err(SnapshotError::Damaged("records are missing or changed"));
+        }
+        let Shards { keys, buyers, adjustments } = shards;
+        let placed = state.keys.place_all(keys) && state.buyers.place_all(buyers) && state.adjustments.place_all(adjustments);
+        if !placed || state.buyer_cursor >= state.buyers.shards() {
+            return Err(SnapshotError::Damaged("a key stands twice, or there can't be so many shards"));
         }
         if !state.skus.iter().all(Sku::is_conserved) {
             return Err(SnapshotError::Damaged("units of a SKU do not add up"));
@@ -83,17 +89,19 @@ impl SnapshotReader {
     }
 
     fn read_prefix(&mut self) -> Result<usize, SnapshotError> {
-        if self.begun || self.buffer.len() < PREFIX_BYTES {
+        if self.version.is_some() || self.buffer.len() < PREFIX_BYTES {
             return Ok(0);
         }
         let version = u16::from_le_bytes([self.buffer[4], self.buffer[5]]);
         if self.buffer[..MAGIC.len()] != MAGIC {
             return Err(SnapshotError::Damaged("it does not begin like one"));
         }
-        if version != VERSION {
+        if ![VERSION, VERSION_OF_SHARDS].contains(&version) {
             return Err(SnapshotError::Version(version));
         }
-        self.begun = true;
+        self.version = Some(version);
+        // A version that has no numbers of shards has a part for each.
+        self.shards = (version == VERSION_OF_SHARDS).then(Shards::default);
         Ok(PREFIX_BYTES)
     }
 
@@ -107,9 +115,20 @@ impl SnapshotReader {
                 self.end = Some(sums);
                 return Ok(());
             }
+            (Part::Shards(shards), Some(_), None) if self.shards.is_none() => {
+                self.shards = Some(shards);
+                return Ok(());
+            }
             (part, _, None) => part,
             (_, _, Some(_)) => return Err(SnapshotError::Damaged("something follows its end")),
         };
+        if self.version == Some(VERSION_OF_SHARDS)
+            && let Some(shards) = &mut self.shards
+        {
+            shards.keys += usize::from(matches!(part, Part::Keys(_)));
+            shards.buyers += usize::from(matches!(part, Part::Buyers(_)));
+            shards.adjustments += usize::from(matches!(part, Part::Adjustments(_)));
+        }
         if self.state.as_mut().is_some_and(|state| state.fill(part)) {
             Ok(())
         } else {
@@ -143,11 +162,11 @@ impl Inventory {
     /// Puts a part in its place; false if it has none.
     fn fill(&mut self, part: Part) -> bool {
         match part {
-            Part::Head(_) | Part::End(_) => false,
+            Part::Head(_) | Part::End(_) | Part::Shards(_) => false,
             Part::Skus(skus) => skus.into_iter().all(|sku| self.skus.push(sku)),
-            Part::Keys(records) => self.keys.push_shard(records),
-            Part::Buyers(records) => self.buyers.push_shard(records),
-            Part::Adjustments(records) => self.adjustments.push_shard(records),
+            Part::Keys(records) => self.keys.push_page(records),
+            Part::Buyers(records) => records.iter().all(|(_, buyer)| buyer.is_normal()) && self.buyers.push_page(records),
+            Part::Adjustments(records) => self.adjustments.push_page(records),
             Part::Orders(first, records) => self.orders.push_page(first, records),
             Part::Held(first, records) => self.held.push_page(first, records),
             Part::HoldsDue(bucket, entries) => self.hold_deadlines.push_chunk(bucket, entries),
