@@ -163,7 +163,7 @@ fn in_whatever_order_nodes_are_heard_of_and_whatever_gets_lost_each_ends_with_ab
             }
             for (_, node, units) in returns.extract_if(.., |(due, ..)| *due <= wake) {
                 let (_, slices) = bench.slices();
-                bench.give_back(node, units.min(slices[node as usize - 1]));
+                bench.give_back(node, units.min(slices[usize::try_from(node).unwrap() - 1]));
             }
         }
         let (_, slices) = bench.slices();
@@ -203,6 +203,20 @@ fn a_refill_is_granted_from_the_pool_and_shrinks_with_it() {
     bench.policy.refill(bench.now, NodeId(2), SHOE, 90, 60);
     bench.wake();
     assert_eq!(bench.slices(), (7, [300, 393, 300]), "buyers who wait are served whole");
+}
+
+#[test]
+fn refills_for_comfort_end_at_the_part_by_weight() {
+    let weights = BTreeMap::from([(NodeId(1), 1), (NodeId(2), 2), (NodeId(3), 3)]);
+    let mut bench = Bench::new(6_000, ReconcileConfig { weights, ..ReconcileConfig::default() });
+    bench.report_all();
+    bench.wake();
+    assert_eq!(bench.slices(), (600, [900, 1_800, 2_700]));
+    bench.policy.refill(bench.now, NodeId(1), SHOE, 900, 0);
+    bench.policy.refill(bench.now, NodeId(3), SHOE, 900, 0);
+    let actions = bench.wake();
+    assert_eq!(bench.slices(), (200, [1_000, 1_800, 3_000]));
+    assert!(!actions.iter().any(|action| matches!(action, Action::CollectReturn { .. })), "{actions:?}");
 }
 
 #[test]

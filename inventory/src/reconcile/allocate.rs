@@ -50,27 +50,28 @@ impl Reconciler {
     }
 
     /// Answers refill requests, the oldest first, so that of the last units each node gets its turn; what a node needs for
-    /// waiting buyers goes before what would be good for it. Returns what is left in the pool.
+    /// waiting buyers goes before what would be good for it, which is its part by weight at most. Returns what is left in the pool.
     fn refills(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) -> u64 {
         let mut left = stock.pool;
-        let nodes = self.ready.len().max(1) as u64;
+        let weights = self.weights();
         let asked = |ready: &Ready| self.asks.get(&(stock.sku, ready.node)).map(|ask| (*ready, *ask));
         let mut asks: Vec<_> = self.ready.iter().filter_map(asked).collect();
         asks.sort_by_key(|(ready, ask)| (ask.since, ready.node));
         for (ready, ask) in asks {
             // Shrinks with the pool, so that the last units are not all in one slice.
-            let fair = (stock.pool / nodes).max(1);
+            let fair = part(stock.pool, ready.weight, weights).max(1);
             let units = ask.units.min(fair).max(ask.needed).min(left);
             if units > 0 {
                 left -= units;
                 plan.grants.push(Grant { sku: stock.sku, session: ready.session, units });
             }
-            let share = stock.available() / nodes;
-            let wanted = ask.needed.max(ask.units.min(share.saturating_sub(stock.slice(ready.session))));
+            let share = |ready: &Ready| part(stock.available(), ready.weight, weights);
+            let wanted = ask.needed.max(ask.units.min(share(&ready).saturating_sub(stock.slice(ready.session))));
             if wanted > units {
                 // For buyers who wait everybody gives; for comfort only those who have more than their share.
-                let keep = if ask.needed > units { 0 } else { share };
-                self.collect(now, stock, Some(ready.node), wanted - units, |_| keep, plan);
+                let is_needed = ask.needed > units;
+                let keep = |other: &Ready| if is_needed { 0 } else { share(other) };
+                self.collect(now, stock, Some(ready.node), wanted - units, keep, plan);
             }
             if units >= ask.needed {
                 self.asks.remove(&(stock.sku, ready.node));
@@ -84,7 +85,7 @@ impl Reconciler {
         let available = stock.available();
         let buffer = per_mille(available, self.config.buffer_per_mille);
         let excess = left.saturating_sub(buffer);
-        let weights: u64 = self.ready.iter().map(|ready| ready.weight).sum();
+        let weights = self.weights();
         if weights == 0 || excess < least_part(stock, &self.ready) {
             return;
         }
@@ -103,7 +104,7 @@ impl Reconciler {
     /// give. What was asked for may get lost or come in parts, and nodes may be heard of one after the other: it is looked at again until
     /// all have their part, or the time for that is over.
     fn even_out(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) {
-        let weights: u64 = self.ready.iter().map(|ready| ready.weight).sum();
+        let weights = self.weights();
         let buffer = per_mille(stock.available(), self.config.buffer_per_mille);
         let spread = stock.available() - buffer;
         let fair = |ready: &Ready| part(spread, ready.weight, weights);
@@ -142,6 +143,11 @@ impl Reconciler {
             self.collected.insert((stock.sku, node), now);
             plan.collects.push((node, stock.sku, units));
         }
+    }
+
+    /// Of all nodes that may be granted slices.
+    fn weights(&self) -> u64 {
+        self.ready.iter().map(|ready| ready.weight).sum()
     }
 
     fn spare(&self, stock: &SkuStock, ready: &Ready, keep: u64) -> (u64, NodeId) {
