@@ -4,7 +4,7 @@
 pub const SNAPSHOT_EVERY_ENTRIES: u64 = 100_000;
 
 /// Bytes of log above which a snapshot is made, however few entries they are: some two million orders of large batches, which a
-/// start applies in three seconds.
+/// start applies in four seconds.
 pub const SNAPSHOT_TAIL_BYTES: u64 = 128 << 20;
 
 /// Or this part of the newest snapshot's bytes, if that is more: a snapshot is written whole.

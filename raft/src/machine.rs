@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::{Stream, StreamExt};
 use holdfast_inventory::{Applied, Entry, Inventory, LogIndex, NodeId, codec};
-use holdfast_storage::{OrderLog, Snapshots, abort};
+use holdfast_storage::{Loaded, OrderLog, Snapshots, abort};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::watch;
@@ -50,11 +50,14 @@ pub(crate) struct Machine {
     pub(crate) membership: StoredMembership,
     /// Bytes applied, by the measure of [`limits::APPLY_BYTES`], since everything else had its turn.
     applied_bytes: usize,
+    /// The state of the newest snapshot of a start, read while it was checked.
+    pub(crate) loaded: Option<Box<Loaded<Inventory>>>,
 }
 
 impl Machine {
-    pub(crate) fn new(parts: Parts) -> Self {
-        Self { parts, last: None, membership: StoredMembership::default(), applied_bytes: 0 }
+    /// Of no state; `loaded` is at hand when consensus installs the snapshot that it was read from.
+    pub(crate) fn new(parts: Parts, loaded: Option<Box<Loaded<Inventory>>>) -> Self {
+        Self { parts, last: None, membership: StoredMembership::default(), applied_bytes: 0, loaded }
     }
 
     /// Notes a fault that ends the node, and gives it to openraft, which stops on it.

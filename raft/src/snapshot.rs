@@ -4,7 +4,7 @@ use std::io;
 use std::sync::PoisonError;
 
 use holdfast_inventory::{Inventory, LogIndex, SnapshotReader};
-use holdfast_storage::{OrderLog, SnapshotInfo, SnapshotReceiver, Snapshots};
+use holdfast_storage::{OrderLog, SnapshotInfo, SnapshotReader as StoredReader, SnapshotReceiver, Snapshots};
 use openraft::alias::SnapshotOf;
 use openraft::storage::RaftSnapshotBuilder;
 use tokio_util::sync::CancellationToken;
@@ -96,9 +96,13 @@ impl Machine {
         let (snapshots, orders) = (self.parts.snapshots.clone(), self.parts.orders.clone());
         let index = meta.last_log_id.as_ref().map(log_index);
         let is_received = matches!(file, SnapshotFile::Received(_));
+        let loaded = self.loaded.take();
         let inventory = blocking(move || {
             let info = settle(&snapshots, file)?;
-            let inventory = load(&snapshots, &info)?;
+            let inventory = match loaded {
+                Some(loaded) if loaded.info == info => loaded.value,
+                _ => load(&snapshots, &info)?,
+            };
             match index {
                 Some(index) => orders.jump_to(index).map(|()| inventory),
                 None => Ok(inventory),
@@ -144,9 +148,15 @@ fn copy(from: &mut impl io::Read, to: &mut SnapshotReceiver) -> io::Result<()> {
 
 /// The state in a snapshot file.
 pub(crate) fn load(snapshots: &Snapshots, info: &SnapshotInfo) -> io::Result<Inventory> {
+    read_state(&mut snapshots.reader(info)?)
+}
+
+/// The state in what is left of a file. Chunks that are whole and don't make a state are not damage of the disk: the error is of
+/// [`io::ErrorKind::Other`].
+pub(crate) fn read_state(chunks: &mut StoredReader) -> io::Result<Inventory> {
     let mut reader = SnapshotReader::new();
-    for chunk in snapshots.reader(info)? {
-        reader.push(&chunk?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
+    for chunk in chunks {
+        reader.push(&chunk?).map_err(io::Error::other)?;
     }
-    reader.finish().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
+    reader.finish().map_err(io::Error::other)
 }

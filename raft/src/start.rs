@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use holdfast_inventory::{Inventory, LogIndex, NodeId};
-use holdfast_storage::{DataDir, Identity, LogStore, OpenError, OrderLog, Snapshots};
+use holdfast_storage::{DataDir, Identity, Loaded, LogStore, OpenError, OrderLog, Snapshots};
 use openraft::SnapshotPolicy;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use crate::machine::{Machine, Parts};
 use crate::network::{Calls, Dialer, Network};
 use crate::node::{Handle, RaftNode};
 use crate::server::{self, Host};
+use crate::snapshot::read_state;
 use crate::types::Consensus;
 use crate::wire::{BootstrapWord, ClusterKey, Gate, HandshakeError, Purpose};
 use crate::{LeaderView, Observer, RaftConfig, Service, StampSource, StartError, backfill, limits, trim, watcher};
@@ -44,12 +45,14 @@ struct Stores {
     log: LogStore,
     orders: OrderLog,
     snapshots: Snapshots,
+    /// The state of the newest of them, until consensus asks for it.
+    loaded: Option<Box<Loaded<Inventory>>>,
 }
 
 pub(crate) async fn start(config: RaftConfig, data: DataDir, given: Given) -> Result<RaftNode, StartError> {
     check(&config, &data)?;
     let alarm = Alarm::new();
-    let (identity, stores) = open(&data, config.node).await?;
+    let (identity, mut stores) = open(&data, config.node).await?;
     stores.alarm_on_fault(&alarm);
     let peers = data.peers(&identity)?;
     let gate = Arc::new(Gate::new(&identity, ClusterKey::new(&config.cluster_name, &config.cluster_secret), peers, alarm.clone()));
@@ -65,8 +68,9 @@ pub(crate) async fn start(config: RaftConfig, data: DataDir, given: Given) -> Re
     let identity = join(&config, &data, identity, &dialer, &host).await?;
     inquire(&config, &dialer).await?;
     let parts = parts(&stores, Arc::clone(&given.observer), alarm.clone(), config.snapshots);
+    let machine = Machine::new(parts.clone(), stores.loaded.take());
     let network = Network { dialer: dialer.clone(), snapshots: stores.snapshots, alarm };
-    let consensus = run(&config, &parts, network).await?;
+    let consensus = run(&config, machine, network).await?;
     host.open(consensus.clone());
     initialize(&config, &identity, &consensus).await?;
     Ok(assemble((config, identity), given, parts, (consensus, dialer), (host.stopping.clone(), serving)))
@@ -141,7 +145,9 @@ async fn open(data: &DataDir, node: NodeId) -> Result<(Identity, Stores), StartE
     let data = data.clone();
     let opening = blocking(move || -> Result<_, StartError> {
         let identity = data.start(node)?;
-        let stores = Stores { log: data.log()?, orders: data.orders()?, snapshots: data.snapshots()? };
+        let (log, orders) = (data.log()?, data.orders()?);
+        let (snapshots, loaded) = data.snapshots_read(read_state)?;
+        let stores = Stores { log, orders, snapshots, loaded: loaded.map(Box::new) };
         stores.refuse_gap(&data)?;
         Ok((identity, stores))
     });
@@ -199,11 +205,11 @@ fn parts(stores: &Stores, observer: Arc<dyn Observer>, alarm: Alarm, policy: cra
     }
 }
 
-async fn run(config: &RaftConfig, parts: &Parts, network: Network) -> Result<Consensus, StartError> {
+async fn run(config: &RaftConfig, machine: Machine, network: Network) -> Result<Consensus, StartError> {
     let raft = |error: &dyn std::fmt::Display| StartError::Raft(error.to_string());
     let settings = Arc::new(settings(config).validate().map_err(|error| raft(&error))?);
-    let machine = Machine::new(parts.clone());
-    Consensus::new(config.node.0, settings, network, parts.log.clone(), machine).await.map_err(|error| raft(&error))
+    let log = machine.parts.log.clone();
+    Consensus::new(config.node.0, settings, network, log, machine).await.map_err(|error| raft(&error))
 }
 
 fn settings(config: &RaftConfig) -> openraft::Config {

@@ -46,7 +46,7 @@ impl StoreBuilder<TypeConfig, Log, Machine, tempfile::TempDir> for Builder {
             alarm: Alarm::new(),
             policy: SnapshotPolicy::default(),
         };
-        Ok((root, log, Machine::new(parts)))
+        Ok((root, log, Machine::new(parts, None)))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::files::{self, DirBuilder};
 use crate::identity::IdentityV1;
 use crate::limits::{LOG_FIRST_SEGMENT_BYTES, LOG_SEGMENT_BYTES};
 use crate::log_segment::SegmentBytes;
-use crate::{Disk, DiskId, Identity, LogStore, OpenError, OrderLog, OwnStarts, Peers, Roster, Snapshots, Syncer};
+use crate::{Disk, DiskId, Identity, Loaded, LogStore, OpenError, OrderLog, OwnStarts, Peers, Roster, SnapshotReader, Snapshots, Syncer};
 
 const IDENTITY_KIND: u8 = 1;
 const PEERS_KIND: u8 = 2;
@@ -156,9 +156,18 @@ impl DataDir {
         OrderLog::open(&self.path.join("orders"), &self.disk, Arc::clone(&self.lock))
     }
 
-    /// Opens the snapshot files; damaged ones are set aside.
+    /// Opens the snapshot files, the newest of them read whole; damaged ones are set aside.
     pub fn snapshots(&self) -> Result<Snapshots, OpenError> {
-        Snapshots::open(&self.path.join("snapshots"))
+        self.snapshots_read(|_| Ok(())).map(|(snapshots, _)| snapshots)
+    }
+
+    /// Opens the snapshot files and has `read` make something of the newest that is good: of one that turns out to be damaged, which
+    /// `read` may tell too as [`io::ErrorKind::InvalidData`], nothing is kept. Any other error ends it.
+    pub fn snapshots_read<T>(
+        &self,
+        read: impl FnMut(&mut SnapshotReader) -> io::Result<T>,
+    ) -> Result<(Snapshots, Option<Loaded<T>>), OpenError> {
+        Snapshots::open(&self.path.join("snapshots"), read)
     }
 
     fn identity_file(&self) -> DurableFile {

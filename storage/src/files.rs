@@ -2,6 +2,12 @@
 //!
 //! The Unix traits of `std` hold for both.
 
+use std::io;
+use std::path::Path;
+
+#[cfg(not(feature = "simulation"))]
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
 #[cfg(not(feature = "simulation"))]
 pub(crate) use std::fs::{DirBuilder, File, OpenOptions, metadata, read, read_dir, remove_file, rename, set_permissions};
 
@@ -12,6 +18,56 @@ pub(crate) use crate::simulated::files::{
 
 /// Whether something has this name.
 #[cfg(not(feature = "simulation"))]
-pub(crate) fn exists(path: &std::path::Path) -> bool {
+pub(crate) fn exists(path: &Path) -> bool {
     path.exists()
+}
+
+/// Makes a file, readable by its owner alone, or empties it; and whether it is written past the cache.
+#[cfg(not(feature = "simulation"))]
+pub(crate) fn create_direct(path: &Path) -> io::Result<(File, bool)> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let mut options = OpenOptions::new();
+    direct(options.create(true).write(true).truncate(true).mode(0o600), path)
+}
+
+/// Opens a file; and whether it is read past the cache.
+#[cfg(not(feature = "simulation"))]
+pub(crate) fn open_direct(path: &Path) -> io::Result<(File, bool)> {
+    direct(OpenOptions::new().read(true), path)
+}
+
+#[cfg(not(feature = "simulation"))]
+fn direct(options: &mut OpenOptions, path: &Path) -> io::Result<(File, bool)> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    match options.clone().custom_flags(OFlags::DIRECT.bits().cast_signed()).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok((options.open(path)?, false)),
+        opened => Ok((opened?, true)),
+    }
+}
+
+/// Lets what follows go through the cache.
+#[cfg(not(feature = "simulation"))]
+pub(crate) fn end_direct(file: &File) -> io::Result<()> {
+    let flags = fcntl_getfl(file)?;
+    Ok(fcntl_setfl(file, flags - OFlags::DIRECT)?)
+}
+
+/// A simulated disk has no cache to go past.
+#[cfg(feature = "simulation")]
+pub(crate) fn create_direct(path: &Path) -> io::Result<(File, bool)> {
+    Ok((OpenOptions::new().create(true).write(true).truncate(true).open(path)?, false))
+}
+
+/// As [`create_direct`].
+#[cfg(feature = "simulation")]
+pub(crate) fn open_direct(path: &Path) -> io::Result<(File, bool)> {
+    Ok((File::open(path)?, false))
+}
+
+/// Nothing was direct.
+#[cfg(feature = "simulation")]
+pub(crate) fn end_direct(_: &File) -> io::Result<()> {
+    Ok(())
 }

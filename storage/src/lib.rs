@@ -20,7 +20,7 @@
 //! | `log_group`, `log_segment`, `log_image`, `log_appender`, `log_supply` | its bytes, files, what they come to, the writing and making of them |
 //! | `log_recovery`, `log_seen` | opening it: torn end or damage |
 //! | `order_log`, `pages`, `statuses`, `memtable`, `page_writer`, `listing`, `backfill` | history of orders: pages, lists, filling gaps |
-//! | `snapshots`, `snapshot_writer`, `snapshot_reader` | state snapshots as files |
+//! | `snapshots`, `snapshot_writer`, `snapshot_reader`, `direct` | state snapshots as files |
 //! | `engine`, `frame`, `queue` | sled; checked values; plumbing |
 //! | `syncer`, `poison`, `watchdog` | the last step of durability; what becomes of a store when it fails, or hangs |
 //! | `limits` | every bound by name |
@@ -39,6 +39,7 @@ mod check;
 mod copy;
 mod data_dir;
 mod dir_lock;
+mod direct;
 mod durable_file;
 #[cfg(not(feature = "simulation"))]
 mod engine;
@@ -100,5 +101,5 @@ pub use pages::Place;
 pub use peers::{MeetError, Met, Peers};
 pub use snapshot_reader::SnapshotReader;
 pub use snapshot_writer::{SnapshotReceiver, SnapshotWriter};
-pub use snapshots::{SnapshotInfo, Snapshots};
+pub use snapshots::{Loaded, SnapshotInfo, Snapshots};
 pub use syncer::{DataSync, Disk, Syncer};

@@ -99,7 +99,13 @@ pub const SNAPSHOTS_KEPT: usize = 2;
 /// Longest chunk in a snapshot file.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 1 << 20;
 
-/// Bytes of a snapshot that are written between two syncs.
+/// What a write past the system's cache is a multiple of, in the file and in memory: the largest sector of a disk.
+pub const DIRECT_BLOCK_BYTES: usize = 4_096;
+
+/// Bytes of a snapshot that are written or read at once.
+pub const DIRECT_BUFFER_BYTES: usize = 1 << 20;
+
+/// Bytes of a snapshot that are written between two syncs, where writes go through the system's cache.
 pub const SNAPSHOT_SYNC_BYTES: usize = 4 << 20;
 
 /// Starts of its own that a disk remembers.

@@ -1,20 +1,21 @@
 //! Reading a snapshot file, chunk by chunk.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
 use bytes::Bytes;
 
 use crate::SnapshotInfo;
-use crate::files::{self, File};
+use crate::direct::DirectReader;
+use crate::files;
 use crate::frame::damaged;
 use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES};
 use crate::snapshot_writer::{MAGIC, VERSION};
 
 /// Chunks of a snapshot in order; an error ends them. Without an error the file was found whole up to its last byte.
 #[derive(Debug)]
-pub struct SnapshotReader<R = File> {
-    file: BufReader<R>,
+pub struct SnapshotReader<R = DirectReader> {
+    file: R,
     checksum: crc32fast::Hasher,
     index: u64,
     term: u64,
@@ -26,22 +27,15 @@ pub struct SnapshotReader<R = File> {
 impl SnapshotReader {
     /// Opens a file and checks its header.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Self::begin(File::open(path)?)
+        Self::begin(DirectReader::open(path)?)
     }
 }
 
 impl<R: Read> SnapshotReader<R> {
     /// Reads and checks the header of a file's bytes.
     pub(crate) fn begin(file: R) -> io::Result<Self> {
-        let mut reader = Self {
-            file: BufReader::with_capacity(SNAPSHOT_CHUNK_BYTES, file),
-            checksum: crc32fast::Hasher::new(),
-            index: 0,
-            term: 0,
-            meta: Bytes::new(),
-            chunks: 0,
-            is_over: false,
-        };
+        let mut reader =
+            Self { file, checksum: crc32fast::Hasher::new(), index: 0, term: 0, meta: Bytes::new(), chunks: 0, is_over: false };
         reader.read_header()?;
         Ok(reader)
     }
@@ -132,21 +126,25 @@ impl<R: Read> Iterator for SnapshotReader<R> {
     }
 }
 
-/// Reads a whole file; tells what it is if it is good.
-pub(crate) fn verify(path: &Path) -> io::Result<SnapshotInfo> {
+/// Reads a file up to its end, whatever `read` leaves of it; what `read` made of it, if it is good.
+pub(crate) fn read_whole<T>(path: &Path, read: impl FnOnce(&mut SnapshotReader) -> io::Result<T>) -> io::Result<T> {
     let mut reader = SnapshotReader::open(path)?;
-    for chunk in &mut reader {
+    let value = read(&mut reader)?;
+    for chunk in reader {
         chunk?;
     }
-    about(path, reader)
+    Ok(value)
+}
+
+/// Reads a whole file; tells what it is if it is good.
+pub(crate) fn verify(path: &Path) -> io::Result<SnapshotInfo> {
+    read_whole(path, |_| Ok(()))?;
+    header(path)
 }
 
 /// Reads a file's header; tells what the file is if that is good.
 pub(crate) fn header(path: &Path) -> io::Result<SnapshotInfo> {
-    about(path, SnapshotReader::open(path)?)
-}
-
-fn about(path: &Path, reader: SnapshotReader) -> io::Result<SnapshotInfo> {
+    let reader = SnapshotReader::open(path)?;
     let file_bytes = files::metadata(path)?.len();
     Ok(SnapshotInfo { index: reader.index, term: reader.term, meta: reader.meta, path: path.to_owned(), file_bytes })
 }

@@ -4,15 +4,15 @@
 //! (4); then each chunk as length (4), CRC-32 (4), bytes; at the end a length of 0, the number of chunks (8), and the CRC-32
 //! of everything before it (4).
 
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use crate::abort;
-use crate::files::{self, File, OpenOptions};
-use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES, SNAPSHOT_SYNC_BYTES};
+use crate::direct::DirectWriter;
+use crate::files;
+use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES};
 use crate::planted::{self, Planted};
 use crate::snapshot_reader::verify;
 use crate::{SnapshotInfo, Snapshots};
@@ -25,27 +25,12 @@ pub(crate) const VERSION: u8 = 1;
 struct Part {
     snapshots: Snapshots,
     path: PathBuf,
-    file: BufWriter<File>,
-    /// Bytes since the last sync.
-    unsynced: usize,
+    file: DirectWriter,
 }
 
 impl Part {
     fn create(snapshots: Snapshots, path: PathBuf) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
-        Ok(Self { snapshots, path, file: BufWriter::with_capacity(SNAPSHOT_CHUNK_BYTES, file), unsynced: 0 })
-    }
-
-    /// Synced now and then: what waits for the disk behind it, the Raft log first of all, waits for little.
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.unsynced += bytes.len();
-        if self.unsynced >= SNAPSHOT_SYNC_BYTES {
-            self.unsynced = 0;
-            self.file.flush()?;
-            self.file.get_ref().sync_data()?;
-        }
-        Ok(())
+        Ok(Self { snapshots, file: DirectWriter::create(&path)?, path })
     }
 
     /// Synced before it gets its name. `read` tells what is in it.
@@ -53,7 +38,7 @@ impl Part {
         self.file.flush()?;
         abort::point("snapshot-sync");
         if !planted::is(Planted::SnapshotNotSynced) {
-            self.file.get_ref().sync_all()?;
+            self.file.sync()?;
         }
         self.snapshots.publish(&self.path, read(&self.path)?)
     }
@@ -126,7 +111,7 @@ impl SnapshotWriter {
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.checksum.update(bytes);
         self.info.file_bytes += bytes.len() as u64;
-        self.part.put(bytes)
+        self.part.file.put(bytes)
     }
 }
 
@@ -145,7 +130,7 @@ impl SnapshotReceiver {
     /// Adds bytes of the file, in order.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.bytes += bytes.len() as u64;
-        self.part.put(bytes)
+        self.part.file.put(bytes)
     }
 
     /// Bytes taken so far.

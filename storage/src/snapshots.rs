@@ -14,7 +14,7 @@ use crate::durable_file::sync_dir;
 use crate::files::{self, File};
 use crate::limits::SNAPSHOTS_KEPT;
 use crate::planted::{self, Planted};
-use crate::snapshot_reader::{header, verify};
+use crate::snapshot_reader::{header, read_whole, verify};
 use crate::{OpenError, SnapshotReader, SnapshotReceiver, SnapshotWriter};
 
 const SUFFIX: &str = "snap";
@@ -42,6 +42,15 @@ impl SnapshotInfo {
     }
 }
 
+/// What was made of the newest good snapshot when the directory was opened.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    /// Which one it was.
+    pub info: SnapshotInfo,
+    /// What its reader made of it.
+    pub value: T,
+}
+
 /// The snapshots of a data directory. A cheap handle.
 #[derive(Clone, Debug)]
 pub struct Snapshots {
@@ -64,10 +73,13 @@ struct State {
 }
 
 impl Snapshots {
-    /// Checks the newest file whole, and the one before it only if it is damaged; of all others the header. Damaged ones are set aside,
-    /// unfinished ones removed.
-    pub(crate) fn open(dir: &Path) -> Result<Self, OpenError> {
-        let (mut found, mut good, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
+    /// Has `read` read the newest file, which is checked whole in the course of it; the one before only if it is damaged, which `read`
+    /// may find too. Of all others the header is checked. Damaged ones are set aside, unfinished ones removed.
+    pub(crate) fn open<T>(
+        dir: &Path,
+        mut read: impl FnMut(&mut SnapshotReader) -> io::Result<T>,
+    ) -> Result<(Self, Option<Loaded<T>>), OpenError> {
+        let (mut found, mut loaded, mut damaged) = (Vec::new(), None, Vec::new());
         let mut set_aside = |path: &Path| damaged.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
         for entry in files::read_dir(dir).map_err(OpenError::io(dir))? {
             let path = entry.map_err(OpenError::io(dir))?.path();
@@ -81,16 +93,16 @@ impl Snapshots {
             }
         }
         found.sort_by_key(|info| (info.index, info.term));
-        while let Some(newest) = found.pop() {
-            match check(&newest.path, verify)? {
-                Some(info) => {
-                    found.push(info);
-                    good = std::mem::take(&mut found);
-                }
-                None => set_aside(&newest.path),
+        while let Some(newest) = found.last() {
+            if let Some(value) = check(&newest.path, |path| read_whole(path, &mut read))? {
+                loaded = Some(Loaded { info: newest.clone(), value });
+                break;
             }
+            set_aside(&newest.path);
+            found.pop();
         }
-        Ok(Self { inner: Arc::new(Inner { dir: dir.to_owned(), damaged, state: Mutex::new(State { good, parts: 0 }) }) })
+        let state = Mutex::new(State { good: found, parts: 0 });
+        Ok((Self { inner: Arc::new(Inner { dir: dir.to_owned(), damaged, state }) }, loaded))
     }
 
     /// Reads every file whole; the name of one that is damaged.
@@ -173,10 +185,10 @@ fn is_damage(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }
 
-/// The snapshot at `path`, as `read` finds it; none if it is damaged, after setting it aside.
-fn check(path: &Path, read: impl FnOnce(&Path) -> io::Result<SnapshotInfo>) -> Result<Option<SnapshotInfo>, OpenError> {
+/// What `read` makes of the snapshot at `path`; none if it is damaged, after setting it aside.
+fn check<T>(path: &Path, read: impl FnOnce(&Path) -> io::Result<T>) -> Result<Option<T>, OpenError> {
     match read(path) {
-        Ok(info) => Ok(Some(info)),
+        Ok(value) => Ok(Some(value)),
         Err(error) if is_damage(&error) => {
             tracing::error!(path = %path.display(), %error, "a snapshot is damaged and set aside; an older one or a peer replaces it");
             files::rename(path, path.with_extension("damaged")).map_err(OpenError::io(path))?;

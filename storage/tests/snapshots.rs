@@ -89,6 +89,37 @@ fn a_damaged_newest_gives_way_to_the_one_before() {
     assert_eq!(open(root.path()).newest().unwrap().index, 1);
 }
 
+/// A reader that stops early, here at once, does not hide damage at the end; it may find some itself, and can end the opening.
+#[test]
+fn what_is_made_of_the_newest_is_made_of_one_that_is_whole() {
+    let root = tempfile::tempdir().unwrap();
+    let snapshots = open(root.path());
+    (1..=2).for_each(|index| drop(write(&snapshots, index)));
+    let newest = write(&snapshots, 3);
+    drop(snapshots);
+    let dir = DataDir::open(root.path(), OpenMode::Existing).unwrap();
+    let failed = dir.snapshots_read(|_| Err::<(), _>(std::io::Error::other("of a later build")));
+    assert!(failed.unwrap_err().to_string().contains("snapshots/3-3.snap"));
+    let (_, loaded) = dir.snapshots_read(|reader| Ok(reader.index())).unwrap();
+    assert_eq!(loaded.map(|loaded| (loaded.info, loaded.value)), Some((newest.clone(), 3)));
+    let mut bytes = std::fs::read(&newest.path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&newest.path, bytes).unwrap();
+    let mut seen = Vec::new();
+    let (snapshots, loaded) = dir
+        .snapshots_read(|reader| {
+            seen.push(reader.index());
+            Ok(seen.len())
+        })
+        .unwrap();
+    assert_eq!((loaded.map(|loaded| (loaded.info.index, loaded.value)), seen), (Some((2, 2)), vec![3, 2]));
+    assert_eq!(snapshots.damaged(), ["3-3.snap"]);
+    let found = std::io::ErrorKind::InvalidData;
+    let (snapshots, loaded) = dir.snapshots_read(|_| Err::<(), _>(found.into())).unwrap();
+    assert!(loaded.is_none() && snapshots.newest().is_none());
+    assert_eq!(snapshots.damaged(), ["2-3.snap"]);
+}
+
 #[test]
 fn a_received_file_is_taken_only_whole() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

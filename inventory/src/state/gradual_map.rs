@@ -284,7 +284,7 @@ mod tests {
         for n in 0..2 * keys {
             map.insert(key(n % keys), n);
             plain.insert(key(n % keys), n);
-            if n % 3 == 0 {
+            if n.is_multiple_of(3) {
                 assert_eq!(map.remove(key(n / 2)), plain.remove(&key(n / 2)));
             }
         }
@@ -356,7 +356,7 @@ mod tests {
         let many = (FIRST_SHARDS * SHARD_RECORDS) as u64 * 3;
         let step = |map: &mut GradualMap<u128, u64>, n: u64| {
             map.insert(key(n), n);
-            if n % 3 == 0 {
+            if n.is_multiple_of(3) {
                 map.remove(key(n / 2));
             }
         };
@@ -387,7 +387,7 @@ mod tests {
         for shards in [0, FIRST_SHARDS - 1, MOST_SHARDS + 1, usize::MAX] {
             assert!(!map(vec![(1, 1)]).place_all(shards), "{shards} shards");
         }
-        let crowd = (0..(FIRST_SHARDS * SHARD_RECORDS) as u64 + 1).map(|n| (key(n), n)).collect::<Vec<_>>();
+        let crowd = (0..=(FIRST_SHARDS * SHARD_RECORDS) as u64).map(|n| (key(n), n)).collect::<Vec<_>>();
         assert!(!map(crowd.clone()).place_all(FIRST_SHARDS));
         assert!(map(crowd).place_all(FIRST_SHARDS + 1));
     }
