@@ -20,7 +20,7 @@ use super::{Runtime, limits, locked, read};
 pub(crate) struct PeerReports {
     heard: BTreeMap<NodeId, PeerReport>,
     /// Slices that a node is to give back from, told with the answer to its next report.
-    returns: BTreeMap<NodeId, Vec<(SkuId, u64)>>,
+    returns: BTreeMap<NodeId, BTreeMap<SkuId, u64>>,
     /// When buyers last asked any node.
     asked: Option<Moment>,
 }
@@ -78,7 +78,7 @@ impl Runtime {
             reports.asked = Some(now);
         }
         reports.heard.insert(node, PeerReport { at: now, applied, wall: report.wall, version: report.version });
-        let returns = reports.returns.remove(&node).unwrap_or_default();
+        let returns = reports.returns.remove(&node).unwrap_or_default().into_iter().collect();
         Reply::Report(ReportReply { now: self.clock.cluster().now, returns })
     }
 
@@ -179,7 +179,8 @@ impl Runtime {
                     self.with_desk(|desk, records, now, out| desk.give_back(now, sku, units, records, out));
                 }
                 Action::CollectReturn { node, sku, units } => {
-                    locked(&self.reports).returns.entry(node).or_default().push((sku, units));
+                    // In the place of what was asked before and not fetched: a node that was away is not asked twice for the same units.
+                    locked(&self.reports).returns.entry(node).or_default().insert(sku, units);
                 }
             }
         }
