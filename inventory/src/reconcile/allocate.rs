@@ -50,7 +50,8 @@ impl Reconciler {
     }
 
     /// Answers refill requests, the oldest first, so that of the last units each node gets its turn; what a node needs for
-    /// waiting buyers goes before what would be good for it, which is its part by weight at most. Returns what is left in the pool.
+    /// waiting buyers goes before what would be good for it, which is at most its part by weight of what the pool has. Returns what is
+    /// left in the pool.
     fn refills(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) -> u64 {
         let mut left = stock.pool;
         let weights = self.weights();
@@ -109,7 +110,8 @@ impl Reconciler {
         let spread = stock.available() - buffer;
         let fair = |ready: &Ready| part(spread, ready.weight, weights);
         let least = least_part(stock, &self.ready);
-        let settles = self.unsettled.remove(&stock.sku).filter(|until| now < *until);
+        let end = |until: Option<Moment>| until.unwrap_or_else(|| now.after(self.config.settle_within));
+        let settles = self.unsettled.remove(&stock.sku).map(end).filter(|until| now < *until);
         let lack = |ready: &Ready| match fair(ready).saturating_sub(stock.slice(ready.session)) {
             lack if stock.slice(ready.session) == 0 || (settles.is_some() && lack >= least) => lack,
             _ => 0,
@@ -123,7 +125,7 @@ impl Reconciler {
         if let Some(until) = settles
             && (missing > 0 || lacking.len() < self.ready.len())
         {
-            self.unsettled.insert(stock.sku, until);
+            self.unsettled.insert(stock.sku, Some(until));
             self.dirty.insert(stock.sku);
         }
     }

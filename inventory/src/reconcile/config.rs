@@ -21,8 +21,8 @@ pub struct ReconcileConfig {
     pub tick_idle: Millis,
     /// How long a refill request is remembered.
     pub refill_ttl: Millis,
-    /// So long after the nodes that can be granted stock have changed, those that lack some of their part get it from those that have more;
-    /// later only those that have nothing do, so that it is not at odds with refills.
+    /// The nodes that can be granted stock have changed: so long after a SKU was first looked at then, those that lack some of their part
+    /// get it from those that have more; later only those that have nothing do, so that it is not at odds with refills.
     pub settle_within: Millis,
     /// Pause before the same units are collected, or the same session is closed, once more.
     pub again_after: Millis,

@@ -93,7 +93,7 @@ pub struct Reconciler {
     /// When units were last collected.
     collected: BTreeMap<(SkuId, NodeId), Moment>,
     /// SKUs that were not found spread by weight since the nodes changed, and until when that is looked after.
-    unsettled: BTreeMap<SkuId, Moment>,
+    unsettled: BTreeMap<SkuId, Option<Moment>>,
     horizon: Horizon,
     last_tick: Option<Moment>,
 }
@@ -189,7 +189,7 @@ impl Reconciler {
             return actions;
         }
         self.reclaim(now, committed, stock, &mut actions);
-        self.find_ready(now, stock);
+        self.find_ready(stock);
         self.forget_old(now);
         let plan = self.plan(now, stock);
         push_commands(plan, &mut actions);
@@ -224,7 +224,7 @@ impl Reconciler {
     }
 
     /// Nodes whose session is open and that reported applying its opening. When they change, every SKU is looked at.
-    fn find_ready(&mut self, now: Moment, stock: &impl Stock) {
+    fn find_ready(&mut self, stock: &impl Stock) {
         let is_ready = |node: &NodeId, session: &SessionId| {
             self.report_of(*node)
                 .is_some_and(|report| report.session == Some(*session) && report.applied.0 >= session.0 && !report.draining)
@@ -238,8 +238,7 @@ impl Reconciler {
         if ready != self.ready {
             self.ready = ready;
             self.dirty.extend((0..stock.sku_count()).map(SkuId));
-            let until = now.after(self.config.settle_within);
-            self.unsettled = self.dirty.iter().map(|sku| (*sku, until)).collect();
+            self.unsettled = self.dirty.iter().map(|sku| (*sku, None)).collect();
         }
     }
 
