@@ -20,7 +20,7 @@
 //! | `state` | the replicated state: one file per command |
 //! | `desk` | the node-local protocol: admit, batch, resend, fence, refill |
 //! | `reconcile` | the leader's policy: grants, returns, reclaim, modes |
-//! | `codec`, `plain`, `plain_batch`, `plain_event`, `cautious` | bytes of commands and snapshots; the usual command read, the usual event written fast; lists that announce more than they have |
+//! | `codec`, `plain`, `plain_batch`, `plain_event`, `cautious` | bytes of commands and snapshots; numbers by hand, and with them the usual command read, the usual event written fast; lists that announce more than they have |
 //! | `planted` | bugs for tests of the tests; nothing of it without its feature |
 //! | `fuzz` | what must hold of any bytes; in no build of the product |
 

@@ -206,7 +206,7 @@ fn a_refill_is_granted_from_the_pool_and_shrinks_with_it() {
 }
 
 #[test]
-fn refills_for_comfort_end_at_the_part_by_weight() {
+fn a_refill_for_comfort_is_at_most_a_part_by_weight_of_the_pool() {
     let weights = BTreeMap::from([(NodeId(1), 1), (NodeId(2), 2), (NodeId(3), 3)]);
     let mut bench = Bench::new(6_000, ReconcileConfig { weights, ..ReconcileConfig::default() });
     bench.report_all();

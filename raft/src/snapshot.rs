@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::PoisonError;
 
-use holdfast_inventory::{Inventory, LogIndex, SnapshotReader};
-use holdfast_storage::{OrderLog, SnapshotInfo, SnapshotReader as StoredReader, SnapshotReceiver, Snapshots};
+use holdfast_inventory::{Inventory, LogIndex, SnapshotChunks, SnapshotError, SnapshotReader};
+use holdfast_storage::{Loaded, OrderLog, SnapshotInfo, SnapshotReader as StoredReader, SnapshotReceiver, Snapshots};
 use openraft::alias::SnapshotOf;
 use openraft::storage::RaftSnapshotBuilder;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ pub(crate) enum SnapshotFile {
 
 /// Makes one snapshot.
 pub(crate) struct SnapshotBuilder {
-    inventory: Option<Inventory>,
+    chunks: Option<SnapshotChunks>,
     last: Option<LogId>,
     membership: StoredMembership,
     orders: OrderLog,
@@ -38,7 +38,7 @@ impl SnapshotBuilder {
     pub(crate) fn new(machine: &Machine) -> Self {
         let inventory = machine.parts.inventory.read().unwrap_or_else(PoisonError::into_inner).clone();
         Self {
-            inventory: Some(inventory),
+            chunks: Some(inventory.into_snapshot()),
             last: machine.last,
             membership: machine.membership.clone(),
             orders: machine.parts.orders.clone(),
@@ -51,7 +51,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = SnapshotFile;
 
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<TypeConfig, SnapshotFile>> {
-        let inventory = self.inventory.take().ok_or_else(|| io::Error::other("a snapshot is built once"))?;
+        let chunks = self.chunks.take().ok_or_else(|| io::Error::other("a snapshot is built once"))?;
         let meta = SnapshotMeta { last_log_id: self.last, last_membership: self.membership.clone() };
         let stored_meta = to_disk(&SnapshotMetaV1::from(&meta));
         let (orders, snapshots, last) = (self.orders.clone(), self.snapshots.clone(), self.last);
@@ -66,7 +66,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
             }
             let (index, term) = last.map_or((LogIndex(0), 0), |last| (log_index(&last), last.committed_leader_id().term));
             let mut writer = snapshots.writer(index.0, term, stored_meta)?;
-            for chunk in inventory.into_snapshot() {
+            for chunk in chunks {
                 writer.chunk(&chunk)?;
                 if given_up.is_cancelled() {
                     return Err(io::Error::other("the node stops"));
@@ -98,11 +98,7 @@ impl Machine {
         let is_received = matches!(file, SnapshotFile::Received(_));
         let loaded = self.loaded.take();
         let inventory = blocking(move || {
-            let info = settle(&snapshots, file)?;
-            let inventory = match loaded {
-                Some(loaded) if loaded.info == info => loaded.value,
-                _ => load(&snapshots, &info)?,
-            };
+            let inventory = settle(&snapshots, file, loaded)?;
             match index {
                 Some(index) => orders.jump_to(index).map(|()| inventory),
                 None => Ok(inventory),
@@ -123,15 +119,18 @@ impl Machine {
     }
 }
 
-/// Makes a file this directory's own, durable and visible.
-fn settle(snapshots: &Snapshots, file: SnapshotFile) -> io::Result<SnapshotInfo> {
+/// Makes a file this directory's own, durable and visible; the state in it, which `loaded` may be.
+fn settle(snapshots: &Snapshots, file: SnapshotFile, loaded: Option<Box<Loaded<Inventory>>>) -> io::Result<Inventory> {
     match file {
-        SnapshotFile::Received(receiver) => receiver.finish(),
-        SnapshotFile::Stored(info) if snapshots.newest().as_ref() == Some(&info) => Ok(info),
+        SnapshotFile::Received(receiver) => receiver.finish(read_state).map(|made| made.value),
+        SnapshotFile::Stored(info) if snapshots.newest().as_ref() == Some(&info) => match loaded {
+            Some(loaded) if loaded.info == info => Ok(loaded.value),
+            _ => load(snapshots, &info),
+        },
         SnapshotFile::Stored(info) => {
             let mut receiver = snapshots.receiver()?;
             copy(&mut info.open_raw()?, &mut receiver)?;
-            receiver.finish()
+            receiver.finish(read_state).map(|made| made.value)
         }
     }
 }
@@ -151,12 +150,17 @@ pub(crate) fn load(snapshots: &Snapshots, info: &SnapshotInfo) -> io::Result<Inv
     read_state(&mut snapshots.reader(info)?)
 }
 
-/// The state in what is left of a file. Chunks that are whole and don't make a state are not damage of the disk: the error is of
-/// [`io::ErrorKind::Other`].
+/// The state in what is left of a file. Chunks that are whole and don't make a state are not damage of the disk: the error is of another
+/// kind.
 pub(crate) fn read_state(chunks: &mut StoredReader) -> io::Result<Inventory> {
     let mut reader = SnapshotReader::new();
     for chunk in chunks {
-        reader.push(&chunk?).map_err(io::Error::other)?;
+        reader.push(&chunk?).map_err(no_state)?;
     }
-    reader.finish().map_err(io::Error::other)
+    reader.finish().map_err(no_state)
+}
+
+fn no_state(error: SnapshotError) -> io::Error {
+    let kind = if matches!(error, SnapshotError::Version(_)) { io::ErrorKind::Unsupported } else { io::ErrorKind::Other };
+    io::Error::new(kind, error)
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use futures_util::{FutureExt, Stream, stream};
 use holdfast_inventory::*;
-use holdfast_storage::{DataDir, OpenMode};
+use holdfast_storage::{DataDir, Loaded, OpenMode, SnapshotInfo};
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::vote::RaftLeaderId;
@@ -18,6 +18,7 @@ use crate::alarm::Alarm;
 use crate::config::SnapshotPolicy;
 use crate::log::Log;
 use crate::machine::{Machine, Parts};
+use crate::snapshot::SnapshotFile;
 use crate::types::{LogEntry, LogId, Payload, TypeConfig, log_index};
 use crate::{limits, testing};
 
@@ -116,6 +117,21 @@ async fn it_has_its_turn_between_calls_and_chunks_as_well() {
         assert_eq!(turns, applied / entries_a_turn, "of {applied} entries, of which {entries_a_turn} are a turn");
     }
     assert!(turns > 3);
+}
+
+#[tokio::test]
+async fn what_a_start_has_loaded_is_installed_and_nothing_is_read_for_it() {
+    let (_root, _log, mut machine) = Builder.build().await.unwrap();
+    let made = machine.get_snapshot_builder().await.build_snapshot().await.unwrap();
+    let SnapshotFile::Stored(info) = made.snapshot else { panic!("a snapshot that was made is stored") };
+    std::fs::remove_file(&info.path).unwrap();
+    let file = || SnapshotFile::Stored(info.clone());
+    let loaded = |index| Some(Box::new(Loaded { info: SnapshotInfo { index, ..info.clone() }, value: Inventory::new() }));
+    machine.loaded = loaded(info.index + 1);
+    assert!(machine.install(&made.meta, file()).await.is_err(), "another's state was taken, or the file read, which is gone");
+    machine.loaded = loaded(info.index);
+    machine.install(&made.meta, file()).await.unwrap();
+    assert!(machine.loaded.is_none());
 }
 
 #[test]

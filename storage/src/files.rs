@@ -6,6 +6,9 @@ use std::io;
 use std::path::Path;
 
 #[cfg(not(feature = "simulation"))]
+use std::os::unix::fs::OpenOptionsExt;
+
+#[cfg(not(feature = "simulation"))]
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 #[cfg(not(feature = "simulation"))]
@@ -25,8 +28,6 @@ pub(crate) fn exists(path: &Path) -> bool {
 /// Makes a file, readable by its owner alone, or empties it; and whether it is written past the cache.
 #[cfg(not(feature = "simulation"))]
 pub(crate) fn create_direct(path: &Path) -> io::Result<(File, bool)> {
-    use std::os::unix::fs::OpenOptionsExt;
-
     let mut options = OpenOptions::new();
     direct(options.create(true).write(true).truncate(true).mode(0o600), path)
 }
@@ -39,12 +40,15 @@ pub(crate) fn open_direct(path: &Path) -> io::Result<(File, bool)> {
 
 #[cfg(not(feature = "simulation"))]
 fn direct(options: &mut OpenOptions, path: &Path) -> io::Result<(File, bool)> {
-    use std::os::unix::fs::OpenOptionsExt;
-
     match options.clone().custom_flags(OFlags::DIRECT.bits().cast_signed()).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok((options.open(path)?, false)),
+        Err(error) if is_not_direct(&error) => Ok((options.open(path)?, false)),
         opened => Ok((opened?, true)),
     }
+}
+
+/// Whether a file system says so that it does not go past its cache, or not with this memory or this place in the file.
+pub(crate) fn is_not_direct(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
 /// Lets what follows go through the cache.

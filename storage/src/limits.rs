@@ -99,11 +99,14 @@ pub const SNAPSHOTS_KEPT: usize = 2;
 /// Longest chunk in a snapshot file.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 1 << 20;
 
-/// What a write past the system's cache is a multiple of, in the file and in memory: the largest sector of a disk.
+/// What a write past the system's cache is a multiple of, in the file and in memory: the sector of most disks, or several of them.
 pub const DIRECT_BLOCK_BYTES: usize = 4_096;
 
 /// Bytes of a snapshot that are written or read at once.
 pub const DIRECT_BUFFER_BYTES: usize = 1 << 20;
+
+/// Bytes of a snapshot that are written past the cache between two syncs: not every file system that takes such writes does as it is told.
+pub const DIRECT_SYNC_BYTES: usize = 64 << 20;
 
 /// Bytes of a snapshot that are written between two syncs, where writes go through the system's cache.
 pub const SNAPSHOT_SYNC_BYTES: usize = 4 << 20;

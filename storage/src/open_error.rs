@@ -62,6 +62,16 @@ pub enum OpenError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A snapshot is whole and holds nothing that this build reads.
+    #[error(
+        "snapshot {path} is whole and was not read: {source}; start the build that wrote it, or move the file away, for the one before it"
+    )]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// What was found in it; of a version that this build does not read [`io::ErrorKind::Unsupported`].
+        source: io::Error,
+    },
     /// The operating system said no.
     #[error("cannot use {path}: {source}; check permissions and space, then start again")]
     Io {
@@ -82,6 +92,7 @@ impl OpenError {
             | OpenError::NoData(_)
             | OpenError::OtherNode { .. }
             | OpenError::Version { .. } => true,
+            OpenError::Snapshot { source, .. } => source.kind() == io::ErrorKind::Unsupported,
             OpenError::PartGone(_) | OpenError::Damaged { .. } | OpenError::LogDamaged { .. } | OpenError::Io { .. } => false,
         }
     }

@@ -129,11 +129,12 @@ impl<R: Read> Iterator for SnapshotReader<R> {
 /// Reads a file up to its end, whatever `read` leaves of it; what `read` made of it, if it is good.
 pub(crate) fn read_whole<T>(path: &Path, read: impl FnOnce(&mut SnapshotReader) -> io::Result<T>) -> io::Result<T> {
     let mut reader = SnapshotReader::open(path)?;
-    let value = read(&mut reader)?;
+    let value = read(&mut reader);
+    // Damage that is found now explains whatever `read` stumbled over.
     for chunk in reader {
         chunk?;
     }
-    Ok(value)
+    value
 }
 
 /// Reads a whole file; tells what it is if it is good.

@@ -14,8 +14,8 @@ use crate::direct::DirectWriter;
 use crate::files;
 use crate::limits::{SNAPSHOT_CHUNK_BYTES, SNAPSHOT_META_BYTES};
 use crate::planted::{self, Planted};
-use crate::snapshot_reader::verify;
-use crate::{SnapshotInfo, Snapshots};
+use crate::snapshot_reader::{header, read_whole};
+use crate::{Loaded, SnapshotInfo, SnapshotReader, Snapshots};
 
 pub(crate) const MAGIC: [u8; 4] = *b"HFSN";
 pub(crate) const VERSION: u8 = 1;
@@ -34,13 +34,14 @@ impl Part {
     }
 
     /// Synced before it gets its name. `read` tells what is in it.
-    fn publish(mut self, read: impl FnOnce(&Path) -> io::Result<SnapshotInfo>) -> io::Result<SnapshotInfo> {
+    fn publish<T>(mut self, read: impl FnOnce(&Path) -> io::Result<Loaded<T>>) -> io::Result<Loaded<T>> {
         self.file.flush()?;
         abort::point("snapshot-sync");
         if !planted::is(Planted::SnapshotNotSynced) {
             self.file.sync()?;
         }
-        self.snapshots.publish(&self.path, read(&self.path)?)
+        let Loaded { info, value } = read(&self.path)?;
+        Ok(Loaded { info: self.snapshots.publish(&self.path, info)?, value })
     }
 }
 
@@ -105,7 +106,7 @@ impl SnapshotWriter {
         self.put(&checksum.to_le_bytes())?;
         // What was just written is not read again: an opening does that, after whatever has happened to it on the disk.
         let info = self.info;
-        self.part.publish(|_| Ok(info))
+        self.part.publish(|_| Ok(Loaded { info, value: () })).map(|made| made.info)
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -138,8 +139,9 @@ impl SnapshotReceiver {
         self.bytes
     }
 
-    /// Checks the whole file, makes it durable and visible, and removes the oldest beyond the newest two.
-    pub fn finish(self) -> io::Result<SnapshotInfo> {
-        self.part.publish(verify)
+    /// Makes the file durable, has `read` make something of it while it is checked whole, makes it visible, and removes the oldest
+    /// beyond the newest two.
+    pub fn finish<T>(self, read: impl FnOnce(&mut SnapshotReader) -> io::Result<T>) -> io::Result<Loaded<T>> {
+        self.part.publish(|path| Ok(Loaded { info: header(path)?, value: read_whole(path, read)? }))
     }
 }

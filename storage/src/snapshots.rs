@@ -42,7 +42,7 @@ impl SnapshotInfo {
     }
 }
 
-/// What was made of the newest good snapshot when the directory was opened.
+/// What was made of a snapshot while it was checked.
 #[derive(Debug)]
 pub struct Loaded<T> {
     /// Which one it was.
@@ -194,6 +194,8 @@ fn check<T>(path: &Path, read: impl FnOnce(&Path) -> io::Result<T>) -> Result<Op
             files::rename(path, path.with_extension("damaged")).map_err(OpenError::io(path))?;
             Ok(None)
         }
-        Err(source) => Err(OpenError::Io { path: path.to_owned(), source }),
+        // Of the system, or of whoever made something of the file.
+        Err(source) if source.raw_os_error().is_some() => Err(OpenError::Io { path: path.to_owned(), source }),
+        Err(source) => Err(OpenError::Snapshot { path: path.to_owned(), source }),
     }
 }

@@ -18,6 +18,7 @@ use bytes::Bytes;
 use common::history::{is_sold, sold, stamp};
 use common::{append_and_wait, record};
 use holdfast_inventory::{LogIndex, NodeId};
+use holdfast_storage::limits::SNAPSHOT_CHUNK_BYTES;
 use holdfast_storage::{DataDir, Disk, OpenMode, Syncer};
 
 const CHILD_DIR: &str = "STORAGE_TEST_POWER_CUT_DIR";
@@ -79,7 +80,10 @@ fn child_that_makes_one_snapshot() {
     let dir = open(Path::new(&root));
     plant(&bug.to_string_lossy());
     let mut writer = dir.snapshots().unwrap().writer(SNAPSHOT, 1, b"").unwrap();
-    writer.chunk(&vec![7; 50_000]).unwrap();
+    // The most of it past the system's cache, its end through it.
+    for length in [SNAPSHOT_CHUNK_BYTES, SNAPSHOT_CHUNK_BYTES - 7, 50_000] {
+        writer.chunk(&vec![7; length]).unwrap();
+    }
     writer.finish().unwrap();
     writeln!(std::io::stderr(), "acknowledged {SNAPSHOT}").unwrap();
     loop {

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test may panic, and its numbers are small")]
 
 use holdfast_inventory::NodeId;
-use holdfast_storage::{DataDir, OpenMode, SnapshotInfo, Snapshots};
+use holdfast_storage::limits::SNAPSHOT_CHUNK_BYTES;
+use holdfast_storage::{DataDir, Loaded, OpenMode, SnapshotInfo, Snapshots};
 
 fn open(root: &std::path::Path) -> Snapshots {
     let dir = DataDir::open(root, OpenMode::Create).unwrap();
@@ -89,6 +90,31 @@ fn a_damaged_newest_gives_way_to_the_one_before() {
     assert_eq!(open(root.path()).newest().unwrap().index, 1);
 }
 
+/// The same of a file whose greater part went past the system's cache.
+#[test]
+fn a_large_file_that_is_cut_or_spoilt_at_a_block_gives_way_too() {
+    let root = tempfile::tempdir().unwrap();
+    let snapshots = open(root.path());
+    write(&snapshots, 1);
+    let mut writer = snapshots.writer(2, 3, b"meta").unwrap();
+    (0..3).for_each(|n| writer.chunk(&vec![n; SNAPSHOT_CHUNK_BYTES - usize::from(n)]).unwrap());
+    let newest = writer.finish().unwrap();
+    let good = std::fs::read(&newest.path).unwrap();
+    assert_eq!(good.len() as u64, newest.file_bytes);
+    drop(snapshots);
+    let read_back = open(root.path());
+    assert_eq!(read(&read_back, &newest).concat().len(), 3 * SNAPSHOT_CHUNK_BYTES - 3);
+    drop(read_back);
+    for at in [4_096, 1 << 20, 2 << 20, 3 << 20] {
+        std::fs::write(&newest.path, &good[..at]).unwrap();
+        assert_eq!(open(root.path()).newest().unwrap().index, 1, "cut to {at}");
+        let mut bad = good.clone();
+        bad[at] ^= 4;
+        std::fs::write(&newest.path, &bad).unwrap();
+        assert_eq!(open(root.path()).newest().unwrap().index, 1, "flipped byte {at}");
+    }
+}
+
 /// A reader that stops early, here at once, does not hide damage at the end; it may find some itself, and can end the opening.
 #[test]
 fn what_is_made_of_the_newest_is_made_of_one_that_is_whole() {
@@ -128,13 +154,14 @@ fn a_received_file_is_taken_only_whole() {
     let snapshots = open(there.path());
     let mut torn = snapshots.receiver().unwrap();
     torn.write(&bytes[..bytes.len() - 1]).unwrap();
-    assert!(torn.finish().is_err());
+    assert!(torn.finish(|_| Ok(())).is_err());
     assert_eq!(snapshots.newest(), None);
     let mut receiver = snapshots.receiver().unwrap();
     for part in bytes.chunks(100) {
         receiver.write(part).unwrap();
     }
-    let taken = receiver.finish().unwrap();
+    let Loaded { info: taken, value: of } = receiver.finish(|reader| Ok(reader.index())).unwrap();
+    assert_eq!(of, 9);
     assert_eq!((taken.index, taken.term, taken.meta.clone()), (9, 3, made.meta));
     assert_eq!(read(&snapshots, &taken), chunks(9));
 }

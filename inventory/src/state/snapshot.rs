@@ -28,7 +28,8 @@ enum Place {
     End,
 }
 
-/// The bytes of a snapshot in chunks of 64 KiB; the last one may be shorter. Equal logs give equal bytes.
+/// The bytes of a snapshot in chunks of 64 KiB; the last one may be shorter. Equal logs give equal bytes,
+/// unless one state came from a snapshot of a version that did not keep the order of records.
 pub struct SnapshotChunks {
     /// Without what finds a record by its key: that is not in a snapshot, and what is not held here is not copied when it is
     /// written to.

@@ -10,7 +10,7 @@ impl Random {
         Self(seed.wrapping_mul(0xD134_2543_DE82_EF95))
     }
 
-    /// Chance of its own for what was added later: what is drawn from this one, and so every seed that is kept, stays as it is.
+    /// Chance of its own for what was added later: what is drawn from this one stays as it is, seed by seed.
     pub(super) fn apart(&self) -> Self {
         Self(self.0 ^ 0x5851_F42D_4C95_7F2D)
     }

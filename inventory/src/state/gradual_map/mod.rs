@@ -12,9 +12,11 @@
 //! *Architecture invariant:* nothing but a snapshot sees the order in which records are held, and it keeps that order:
 //! [`GradualMap::page`]. [`GradualMap::sorted_shard`] sorts.
 
+mod restore;
+
 use super::dense::Dense;
 use super::hashing::{Domain, Keyed};
-use super::limits::{FIRST_SHARDS, MOST_SHARDS, SHARD_RECORDS};
+use super::limits::{FIRST_SHARDS, SHARD_RECORDS};
 use super::shard::{Shard, Tagged};
 use crate::Secret;
 
@@ -139,62 +141,6 @@ impl<K: HashedKey, V: Clone + Told> GradualMap<K, V> {
         std::mem::take(&mut self.shards).len()
     }
 
-    /// A map to be filled by [`GradualMap::push_page`]; it finds nothing before [`GradualMap::place_all`].
-    pub(super) fn unfilled(secret: Secret) -> Self {
-        Self { shards: Vec::new(), records: Dense::new(), sum: 0, secret }
-    }
-
-    /// Appends records as a snapshot tells them; false if there can't be so many.
-    pub(super) fn push_page(&mut self, records: Vec<(K, V)>) -> bool {
-        if self.len() + records.len() >= MOST_SHARDS * SHARD_RECORDS {
-            return false;
-        }
-        let sum = records.iter().fold(self.sum, |sum, (key, value)| sum.wrapping_add(self.hash(*key, value)));
-        self.sum = sum;
-        self.records.push_all(records);
-        true
-    }
-
-    /// Puts all records into so many shards. False if there can't be so many or so few, or a key stands twice; the map is then of no
-    /// use. Takes eight bytes a record for as long as it works.
-    pub(super) fn place_all(&mut self, shards: usize) -> bool {
-        if !(FIRST_SHARDS..=MOST_SHARDS).contains(&shards) || self.len() > shards * SHARD_RECORDS {
-            return false;
-        }
-        let shard_of = |(key, _): &(K, V)| shard_among(key.tag(), shards);
-        // How many each shard has; where its first entry comes; where its next one does.
-        let mut next = vec![0_usize; shards];
-        self.records.iter().for_each(|record| next[shard_of(record)] += 1);
-        let mut before = 0;
-        for place in &mut next {
-            before += std::mem::replace(place, before);
-        }
-        let mut entries = vec![Tagged { tag: 0, number: 0 }; self.len()];
-        for (number, record) in (0..).zip(self.records.iter()) {
-            let place = &mut next[shard_of(record)];
-            entries[*place] = Tagged { tag: record.0.tag(), number };
-            *place += 1;
-        }
-        let begins = std::iter::once(0).chain(next.iter().copied());
-        let empty = Shard::default();
-        let filled = |(begin, &end): (usize, &usize)| match &entries[begin..end] {
-            [] => empty.clone(),
-            entries => entries.iter().copied().collect(),
-        };
-        self.shards = begins.zip(&next).map(filled).collect();
-        self.shards.iter().all(|shard| self.has_no_key_twice(shard))
-    }
-
-    fn has_no_key_twice(&self, shard: &Shard) -> bool {
-        let entries: Vec<Tagged> = shard.iter().collect();
-        let mut alike = entries.chunk_by(|one, next| one.tag == next.tag).filter(|run| run.len() > 1);
-        alike.all(|run| {
-            let mut keys: Vec<K> = run.iter().map(|entry| self.records.get(entry.number).0).collect();
-            keys.sort_unstable();
-            keys.windows(2).all(|pair| pair[0] != pair[1])
-        })
-    }
-
     fn find(&self, key: K) -> Option<u32> {
         self.shards[self.shard_of(key.tag())].find(key.tag(), |number| self.records.get(number).0 == key)
     }
@@ -256,6 +202,7 @@ fn shard_among(tag: u32, count: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::limits::MOST_SHARDS;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
