@@ -42,6 +42,9 @@ pub enum StartError {
         /// Where snapshots are.
         dir: String,
     },
+    /// The newest snapshot was made by a cluster of other disks: behind it this node's own log would be let go.
+    #[error("snapshot {0} is of another cluster: move it away, and start again")]
+    ForeignSnapshot(String),
     /// Consensus did not start.
     #[error("consensus did not start: {0}")]
     Raft(String),
@@ -51,7 +54,11 @@ impl StartError {
     /// Whether the node was refused (exit code 4) rather than broken (exit code 3).
     pub fn refused(&self) -> bool {
         match self {
-            StartError::EmptyDirectory | StartError::OtherCluster(_) | StartError::Refused { .. } | StartError::Config(_) => true,
+            StartError::EmptyDirectory
+            | StartError::OtherCluster(_)
+            | StartError::Refused { .. }
+            | StartError::Config(_)
+            | StartError::ForeignSnapshot(_) => true,
             StartError::Storage(error) => error.refused(),
             StartError::SnapshotLost { .. } | StartError::Raft(_) => false,
         }

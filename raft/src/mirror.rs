@@ -134,6 +134,13 @@ pub(crate) struct SnapshotMetaV1 {
     members: MembershipV1,
 }
 
+impl SnapshotMetaV1 {
+    /// The members, each with the disk that votes for it.
+    pub(crate) fn disks(&self) -> BTreeMap<u64, u128> {
+        self.members.members.iter().map(|(id, member)| (*id, member.disk)).collect()
+    }
+}
+
 impl From<&SnapshotMeta> for SnapshotMetaV1 {
     fn from(meta: &SnapshotMeta) -> Self {
         Self {

@@ -70,8 +70,8 @@ pub enum ReplayError {
     /// A file can't be read or is damaged.
     #[error("the data directory is damaged: {0}")]
     Io(#[from] io::Error),
-    /// A snapshot is damaged; a start sets it aside.
-    #[error("snapshot {0} is damaged: a start sets it aside and takes the one before it, or a peer's")]
+    /// A snapshot is damaged; a start that comes to it sets it aside.
+    #[error("snapshot {0} is damaged: a start that comes to it sets it aside, and takes the one before it if the log goes back so far")]
     Snapshot(String),
     /// The order log is damaged or not whole.
     #[error("the order log is damaged: {0}")]

@@ -20,6 +20,7 @@ use crate::blocking::blocking;
 use crate::bootstrap::{self, Founders};
 use crate::log::Log;
 use crate::machine::{Machine, Parts};
+use crate::mirror::{SnapshotMetaV1, from_disk};
 use crate::network::{Calls, Dialer, Network};
 use crate::node::{Handle, RaftNode};
 use crate::server::{self, Host};
@@ -148,6 +149,7 @@ async fn open(data: &DataDir, node: NodeId) -> Result<(Identity, Stores), StartE
         let (log, orders) = (data.log()?, data.orders()?);
         let (snapshots, loaded) = data.snapshots_read(read_state)?;
         let stores = Stores { log, orders, snapshots, loaded: loaded.map(Box::new) };
+        stores.refuse_foreign(&identity)?;
         stores.refuse_gap(&data)?;
         Ok((identity, stores))
     });
@@ -155,6 +157,14 @@ async fn open(data: &DataDir, node: NodeId) -> Result<(Identity, Stores), StartE
 }
 
 impl Stores {
+    /// A file that somebody copied from another cluster would take the place of this one's state, and of the log before it.
+    fn refuse_foreign(&self, identity: &Identity) -> Result<(), StartError> {
+        let Some(Loaded { info, .. }) = self.loaded.as_deref() else { return Ok(()) };
+        let meta: SnapshotMetaV1 = from_disk(&info.meta).map_err(|error| StartError::Raft(format!("{}: {error}", info.path.display())))?;
+        let own = identity.cluster.as_ref().map(|roster| bootstrap::told(roster).1);
+        if own == Some(meta.disks()) { Ok(()) } else { Err(StartError::ForeignSnapshot(info.path.display().to_string())) }
+    }
+
     /// The state is made of a snapshot and of the entries after it. Entries that this node may be one of a majority to have are
     /// never given up to close a gap.
     fn refuse_gap(&self, data: &DataDir) -> Result<(), StartError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use harness::{Cluster, DEADLINE, eventually};
 use holdfast_inventory::{LogIndex, NodeId};
-use holdfast_raft::{Fatal, StartError};
+use holdfast_raft::{Fatal, SnapshotPolicy, StartError};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_directory_does_not_start_by_itself() {
@@ -42,6 +42,32 @@ async fn a_wiped_disk_is_refused() {
     assert!(matches!(&refused, StartError::Refused { reason, .. } if reason.contains("wiped")), "{refused}");
     let index = cluster.create_sku("ticket").await;
     cluster.everyone_has(index).await;
+}
+
+/// Of a higher index than the log: behind it the log would be let go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_of_another_cluster_is_refused_before_anything_changes() {
+    let (mut own, mut other) = (Cluster::new(1), Cluster::new(1));
+    let snapshots = |cluster: &Cluster| cluster.dirs[&NodeId(1)].path().join("snapshots");
+    for (cluster, skus) in [(&mut own, 25), (&mut other, 60)] {
+        cluster.snapshots = SnapshotPolicy { every_entries: 20, keep_entries: 1, ..SnapshotPolicy::default() };
+        cluster.start_all(true).await;
+        cluster.founded().await;
+        for n in 0..skus {
+            cluster.create_sku(&format!("sku-{n}")).await;
+        }
+        eventually("a snapshot", || (cluster.node(1).status().snapshot_index > LogIndex(0)).then_some(())).await;
+        cluster.stop(NodeId(1)).await;
+    }
+    let foreign = harness::newest_snapshot(&snapshots(&other)).unwrap();
+    let copied = snapshots(&own).join(foreign.file_name().unwrap());
+    assert!(!copied.exists());
+    std::fs::copy(&foreign, &copied).unwrap();
+    let refused = own.try_start(NodeId(1), false).await.err().unwrap();
+    assert!(matches!(refused, StartError::ForeignSnapshot(_)) && refused.refused(), "{refused}");
+    std::fs::remove_file(copied).unwrap();
+    own.try_start(NodeId(1), false).await.unwrap();
+    eventually("all SKUs", || (own.node(1).inventory().read().unwrap().skus().count() == 25).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,6 @@
 
 mod harness;
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -235,19 +234,12 @@ async fn a_node_whose_snapshot_is_damaged_goes_on_with_that_of_another() {
     let Err(refused) = cluster.try_start(NodeId(3), false).await else { panic!("it started without its state") };
     assert!(matches!(refused, StartError::SnapshotLost { .. }) && !refused.refused(), "{refused}");
 
-    let other = newest_snapshot(&snapshots(&cluster, 1)).unwrap();
+    let other = harness::newest_snapshot(&snapshots(&cluster, 1)).unwrap();
     std::fs::copy(&other, snapshots(&cluster, 3).join(other.file_name().unwrap())).unwrap();
     cluster.try_start(NodeId(3), false).await.unwrap();
     cluster.everyone_has(last).await;
     let digest = |id| cluster.node(id).inventory().read().unwrap().digest();
     assert_eq!(digest(3), digest(1));
-}
-
-/// The snapshot with the highest index, which its name begins with.
-fn newest_snapshot(dir: &Path) -> Option<PathBuf> {
-    let index = |path: &PathBuf| path.file_stem()?.to_str()?.split('-').next()?.parse::<u64>().ok();
-    let files = std::fs::read_dir(dir).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    files.filter(|path| path.extension().is_some_and(|kind| kind == "snap")).max_by_key(index)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,13 +16,19 @@ pub(crate) use std::fs::{DirBuilder, File, OpenOptions, metadata, read, read_dir
 
 #[cfg(feature = "simulation")]
 pub(crate) use crate::simulated::files::{
-    DirBuilder, File, OpenOptions, exists, metadata, read, read_dir, remove_file, rename, set_permissions,
+    DirBuilder, File, OpenOptions, exists, is_file, metadata, read, read_dir, remove_file, rename, set_permissions,
 };
 
 /// Whether something has this name.
 #[cfg(not(feature = "simulation"))]
 pub(crate) fn exists(path: &Path) -> bool {
     path.exists()
+}
+
+/// Whether a file has this name: nothing else that may have one, and might wait for ever to be opened.
+#[cfg(not(feature = "simulation"))]
+pub(crate) fn is_file(path: &Path) -> bool {
+    path.is_file()
 }
 
 /// Makes a file, readable by its owner alone, or empties it; and whether it is written past the cache.

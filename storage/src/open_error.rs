@@ -62,10 +62,8 @@ pub enum OpenError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A snapshot is whole and holds nothing that this build reads.
-    #[error(
-        "snapshot {path} is whole and was not read: {source}; start the build that wrote it, or move the file away, for the one before it"
-    )]
+    /// A snapshot is not damaged and holds nothing that this build reads.
+    #[error("snapshot {path} was not read: {source}; start the build that wrote it, or move the file away, for the one before it")]
     Snapshot {
         /// The file.
         path: PathBuf,

@@ -59,10 +59,7 @@ impl<R: Read> SnapshotReader<R> {
         if self.take::<4>()? != MAGIC {
             return Err(damaged("not a snapshot file"));
         }
-        if self.take::<1>()? != [VERSION] {
-            // Not damage: the operator started an older build, and nothing may be set aside for that.
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "a snapshot version that this build does not read"));
-        }
+        let [version] = self.take()?;
         self.index = u64::from_le_bytes(self.take()?);
         self.term = u64::from_le_bytes(self.take()?);
         let length = u32::from_le_bytes(self.take()?) as usize;
@@ -71,7 +68,17 @@ impl<R: Read> SnapshotReader<R> {
         }
         self.meta = self.take_vec(length)?.into();
         let expected = self.checksum.clone().finalize();
-        if u32::from_le_bytes(self.take()?) == expected { Ok(()) } else { Err(damaged("the snapshot's header fails its checksum")) }
+        if u32::from_le_bytes(self.take()?) != expected {
+            return Err(damaged("the snapshot's header fails its checksum"));
+        }
+        if version != VERSION {
+            // Not damage: the operator started an older build, and nothing may be set aside for that.
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("format version {version} of snapshot files is not known to this build"),
+            ));
+        }
+        Ok(())
     }
 
     fn read_chunk(&mut self) -> io::Result<Option<Vec<u8>>> {

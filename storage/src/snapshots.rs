@@ -83,6 +83,9 @@ impl Snapshots {
         let mut set_aside = |path: &Path| damaged.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
         for entry in files::read_dir(dir).map_err(OpenError::io(dir))? {
             let path = entry.map_err(OpenError::io(dir))?.path();
+            if !files::is_file(&path) {
+                continue;
+            }
             match path.extension().and_then(|suffix| suffix.to_str()) {
                 Some(SUFFIX) => match check(&path, header)? {
                     Some(info) => found.push(info),
@@ -190,7 +193,7 @@ fn check<T>(path: &Path, read: impl FnOnce(&Path) -> io::Result<T>) -> Result<Op
     match read(path) {
         Ok(value) => Ok(Some(value)),
         Err(error) if is_damage(&error) => {
-            tracing::error!(path = %path.display(), %error, "a snapshot is damaged and set aside; an older one or a peer replaces it");
+            tracing::error!(path = %path.display(), %error, "a snapshot is damaged and set aside: the one before it is tried");
             files::rename(path, path.with_extension("damaged")).map_err(OpenError::io(path))?;
             Ok(None)
         }

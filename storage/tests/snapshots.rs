@@ -90,6 +90,39 @@ fn a_damaged_newest_gives_way_to_the_one_before() {
     assert_eq!(open(root.path()).newest().unwrap().index, 1);
 }
 
+/// A version that is not known, and a byte of damage that looks like one.
+#[test]
+fn a_version_is_believed_only_with_its_checksum() {
+    let root = tempfile::tempdir().unwrap();
+    let snapshots = open(root.path());
+    write(&snapshots, 1);
+    let newest = write(&snapshots, 2);
+    drop(snapshots);
+    let mut bytes = std::fs::read(&newest.path).unwrap();
+    bytes[4] = 9;
+    std::fs::write(&newest.path, &bytes).unwrap();
+    let dir = DataDir::open(root.path(), OpenMode::Existing).unwrap();
+    assert_eq!(dir.snapshots().unwrap().newest().unwrap().index, 1);
+    let header = 4 + 1 + 8 + 8 + 4 + newest.meta.len();
+    let checksum = crc32fast::hash(&bytes[..header]).to_le_bytes();
+    bytes[header..header + 4].copy_from_slice(&checksum);
+    std::fs::write(&newest.path, &bytes).unwrap();
+    let refused = dir.snapshots().unwrap_err();
+    assert!(refused.refused() && refused.to_string().contains("format version 9"), "{refused}");
+    assert!(newest.path.exists());
+}
+
+#[test]
+fn what_is_no_file_is_passed_over() {
+    let root = tempfile::tempdir().unwrap();
+    write(&open(root.path()), 1);
+    let of = |name: &str| root.path().join("snapshots").join(name);
+    std::fs::create_dir(of("9-1.snap")).unwrap();
+    std::fs::create_dir(of("1.part")).unwrap();
+    std::os::unix::fs::symlink(of("nowhere"), of("8-1.snap")).unwrap();
+    assert_eq!(open(root.path()).newest().unwrap().index, 1);
+}
+
 /// The same of a file whose greater part went past the system's cache.
 #[test]
 fn a_large_file_that_is_cut_or_spoilt_at_a_block_gives_way_too() {

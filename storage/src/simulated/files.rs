@@ -287,6 +287,11 @@ pub(crate) fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     with_disk(path, |disk| disk.entry(path).map(|entry| Metadata(length(disk, entry))))
 }
 
+/// Whether a file has this name.
+pub(crate) fn is_file(path: impl AsRef<Path>) -> bool {
+    with_disk(path.as_ref(), |disk| disk.file(path.as_ref())).is_ok()
+}
+
 /// Gives a file another name.
 pub(crate) fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
     with_disk(from.as_ref(), |disk| disk.rename(from.as_ref(), to.as_ref()))
