@@ -232,6 +232,21 @@ fn a_refill_beyond_the_pool_collects_returns_from_those_who_have() {
     assert!(!bench.wake().iter().any(|action| matches!(action, Action::CollectReturn { .. })), "not twice at once");
 }
 
+/// They come in several returns. What is there already would else go back to those who have nothing left, over and over.
+#[test]
+fn what_is_collected_for_a_buyer_who_wants_all_there_is_stays_until_he_has_it() {
+    let mut bench = Bench::new(1_000, ReconcileConfig::default());
+    bench.report_all();
+    bench.wake();
+    bench.policy.refill(bench.now, NodeId(2), SHOE, 700, 700);
+    bench.wake();
+    bench.give_back(1, 300);
+    bench.policy.refill(bench.now, NodeId(2), SHOE, 600, 600);
+    let actions = bench.wake();
+    assert!(!actions.iter().any(|action| matches!(action, Action::CollectReturn { node: NodeId(2), .. })), "{actions:?}");
+    assert_eq!(bench.slices(), (0, [0, 700, 300]));
+}
+
 #[test]
 fn who_has_asked_longest_gets_the_last_units() {
     let mut bench = Bench::new(1_000, ReconcileConfig::default());

@@ -112,8 +112,10 @@ impl Reconciler {
         let least = least_part(stock, &self.ready);
         let end = |until: Option<Moment>| until.unwrap_or_else(|| now.after(self.config.settle_within));
         let settles = self.unsettled.remove(&stock.sku).map(end).filter(|until| now < *until);
+        // What is collected for buyers who wait, more than the node's part perhaps, is not taken from it meanwhile.
+        let is_awaited = self.ready.iter().any(|ready| self.asks.get(&(stock.sku, ready.node)).is_some_and(|ask| ask.needed > 0));
         let lack = |ready: &Ready| match fair(ready).saturating_sub(stock.slice(ready.session)) {
-            lack if stock.slice(ready.session) == 0 || (settles.is_some() && lack >= least) => lack,
+            lack if !is_awaited && (stock.slice(ready.session) == 0 || (settles.is_some() && lack >= least)) => lack,
             _ => 0,
         };
         let is_granted = |ready: &Ready| plan.grants.iter().any(|grant| grant.sku == stock.sku && grant.session == ready.session);
@@ -123,7 +125,7 @@ impl Reconciler {
             self.collect(now, stock, None, missing, fair, plan);
         }
         if let Some(until) = settles
-            && (missing > 0 || lacking.len() < self.ready.len())
+            && (missing > 0 || is_awaited || lacking.len() < self.ready.len())
         {
             self.unsettled.insert(stock.sku, Some(until));
             self.dirty.insert(stock.sku);
