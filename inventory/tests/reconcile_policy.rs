@@ -77,13 +77,6 @@ impl Bench {
         (sku.pool, [1, 2, 3].map(|node| sku.slice(self.session(node))))
     }
 
-    /// A node's Desk gives units back.
-    fn give_back(&mut self, node: u64, units: u64) {
-        let session = self.session(node);
-        let seq = Seq(self.stock.session_of(NodeId(node)).unwrap().last_seq.0 + 1);
-        self.apply(&Command::Batch(Batch { session, seq, requests: vec![Request::Return { sku: SHOE, units }] }));
-    }
-
     /// Wakes every 50 ms; the nodes in `alive` report.
     fn pass(&mut self, millis: u64, alive: &[u64]) -> Vec<Action> {
         let mut actions = Vec::new();
@@ -145,38 +138,6 @@ fn a_node_that_comes_late_gets_its_part_by_weight_from_all_who_have_more_than_th
 }
 
 #[test]
-fn in_whatever_order_nodes_are_heard_of_and_whatever_gets_lost_each_ends_with_about_its_part() {
-    const ORDERS: [[u64; 3]; 6] = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]];
-    let way = |n: usize| (ORDERS[n % 6], [0, 1, 3][n / 6 % 3], [0, 1, 5][n / 18 % 3], [0, 1, 2][n / 54]);
-    for (order, apart, delay, lost) in (0..162).map(way) {
-        let weights = BTreeMap::from([(NodeId(1), 1), (NodeId(2), 2), (NodeId(3), 3)]);
-        let mut bench = Bench::new(6_000, ReconcileConfig { weights, ..ReconcileConfig::default() });
-        let (mut returns, mut lost_yet) = (Vec::new(), 0);
-        for wake in 0..60 {
-            // The first alone, the others so many wakes apart.
-            for (_, node) in order.iter().enumerate().filter(|(nth, _)| wake >= nth.min(&1) + nth.saturating_sub(1) * apart) {
-                bench.report(*node);
-            }
-            for action in bench.pass(50, &[]) {
-                let Action::CollectReturn { node, units, .. } = action else { continue };
-                if lost_yet < lost { lost_yet += 1 } else { returns.push((wake + delay, node.0, units)) }
-            }
-            for (_, node, units) in returns.extract_if(.., |(due, ..)| *due <= wake) {
-                let (_, slices) = bench.slices();
-                bench.give_back(node, units.min(slices[usize::try_from(node).unwrap() - 1]));
-            }
-        }
-        let (_, slices) = bench.slices();
-        // What is less than a sixty-fourth of all is left where it is.
-        let lacks_little = |(part, units): (u64, u64)| part.saturating_sub(units) < 6_000 / 64;
-        assert!(
-            [900, 1_800, 2_700].into_iter().zip(slices).all(lacks_little),
-            "{slices:?}: {order:?}, {apart} apart, {delay} later, {lost} lost"
-        );
-    }
-}
-
-#[test]
 fn a_small_stock_is_pooled_and_sliced_again_only_at_the_higher_threshold() {
     let mut bench = Bench::new(100, ReconcileConfig::default());
     let adjust =
@@ -206,20 +167,6 @@ fn a_refill_is_granted_from_the_pool_and_shrinks_with_it() {
 }
 
 #[test]
-fn a_refill_for_comfort_is_at_most_a_part_by_weight_of_the_pool() {
-    let weights = BTreeMap::from([(NodeId(1), 1), (NodeId(2), 2), (NodeId(3), 3)]);
-    let mut bench = Bench::new(6_000, ReconcileConfig { weights, ..ReconcileConfig::default() });
-    bench.report_all();
-    bench.wake();
-    assert_eq!(bench.slices(), (600, [900, 1_800, 2_700]));
-    bench.policy.refill(bench.now, NodeId(1), SHOE, 900, 0);
-    bench.policy.refill(bench.now, NodeId(3), SHOE, 900, 0);
-    let actions = bench.wake();
-    assert_eq!(bench.slices(), (200, [1_000, 1_800, 3_000]));
-    assert!(!actions.iter().any(|action| matches!(action, Action::CollectReturn { .. })), "{actions:?}");
-}
-
-#[test]
 fn a_refill_beyond_the_pool_collects_returns_from_those_who_have() {
     let mut bench = Bench::new(1_000, ReconcileConfig::default());
     bench.report_all();
@@ -230,21 +177,6 @@ fn a_refill_beyond_the_pool_collects_returns_from_those_who_have() {
     assert!(actions.contains(&collect(1, 300)) && actions.contains(&collect(3, 100)), "{actions:?}");
     assert_eq!(bench.slices().0, 0);
     assert!(!bench.wake().iter().any(|action| matches!(action, Action::CollectReturn { .. })), "not twice at once");
-}
-
-/// They come in several returns. What is there already would else go back to those who have nothing left, over and over.
-#[test]
-fn what_is_collected_for_a_buyer_who_wants_all_there_is_stays_until_he_has_it() {
-    let mut bench = Bench::new(1_000, ReconcileConfig::default());
-    bench.report_all();
-    bench.wake();
-    bench.policy.refill(bench.now, NodeId(2), SHOE, 700, 700);
-    bench.wake();
-    bench.give_back(1, 300);
-    bench.policy.refill(bench.now, NodeId(2), SHOE, 600, 600);
-    let actions = bench.wake();
-    assert!(!actions.iter().any(|action| matches!(action, Action::CollectReturn { node: NodeId(2), .. })), "{actions:?}");
-    assert_eq!(bench.slices(), (0, [0, 700, 300]));
 }
 
 #[test]

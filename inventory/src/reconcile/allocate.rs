@@ -50,29 +50,27 @@ impl Reconciler {
     }
 
     /// Answers refill requests, the oldest first, so that of the last units each node gets its turn; what a node needs for
-    /// waiting buyers goes before what would be good for it, which is at most its part by weight of what the pool has. Returns what is
-    /// left in the pool.
+    /// waiting buyers goes before what would be good for it. Returns what is left in the pool.
     fn refills(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) -> u64 {
         let mut left = stock.pool;
-        let weights = self.weights();
+        let nodes = self.ready.len().max(1) as u64;
         let asked = |ready: &Ready| self.asks.get(&(stock.sku, ready.node)).map(|ask| (*ready, *ask));
         let mut asks: Vec<_> = self.ready.iter().filter_map(asked).collect();
         asks.sort_by_key(|(ready, ask)| (ask.since, ready.node));
         for (ready, ask) in asks {
             // Shrinks with the pool, so that the last units are not all in one slice.
-            let fair = part(stock.pool, ready.weight, weights).max(1);
+            let fair = (stock.pool / nodes).max(1);
             let units = ask.units.min(fair).max(ask.needed).min(left);
             if units > 0 {
                 left -= units;
                 plan.grants.push(Grant { sku: stock.sku, session: ready.session, units });
             }
-            let share = |ready: &Ready| part(stock.available(), ready.weight, weights);
-            let wanted = ask.needed.max(ask.units.min(share(&ready).saturating_sub(stock.slice(ready.session))));
+            let share = stock.available() / nodes;
+            let wanted = ask.needed.max(ask.units.min(share.saturating_sub(stock.slice(ready.session))));
             if wanted > units {
                 // For buyers who wait everybody gives; for comfort only those who have more than their share.
-                let is_needed = ask.needed > units;
-                let keep = |other: &Ready| if is_needed { 0 } else { share(other) };
-                self.collect(now, stock, Some(ready.node), wanted - units, keep, plan);
+                let keep = if ask.needed > units { 0 } else { share };
+                self.collect(now, stock, Some(ready.node), wanted - units, |_| keep, plan);
             }
             if units >= ask.needed {
                 self.asks.remove(&(stock.sku, ready.node));
@@ -86,8 +84,9 @@ impl Reconciler {
         let available = stock.available();
         let buffer = per_mille(available, self.config.buffer_per_mille);
         let excess = left.saturating_sub(buffer);
-        let weights = self.weights();
-        if weights == 0 || excess < least_part(stock, &self.ready) {
+        let weights: u64 = self.ready.iter().map(|ready| ready.weight).sum();
+        let least = (available / LEAST_PART).max(self.ready.len() as u64);
+        if weights == 0 || excess < least {
             return;
         }
         let lack = |ready: &Ready| part(available - buffer, ready.weight, weights).saturating_sub(stock.slice(ready.session));
@@ -101,34 +100,17 @@ impl Reconciler {
         }
     }
 
-    /// Nodes that came late, after the others were given the stock, have nothing, or not all of their part: those with more than theirs
-    /// give. What was asked for may get lost or come in parts, and nodes may be heard of one after the other: it is looked at again until
-    /// all have their part, or the time for that is over.
+    /// A node that came late, after the others were given the stock, has nothing: those with more than their part give.
     fn even_out(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) {
-        let weights = self.weights();
+        let weights: u64 = self.ready.iter().map(|ready| ready.weight).sum();
         let buffer = per_mille(stock.available(), self.config.buffer_per_mille);
         let spread = stock.available() - buffer;
         let fair = |ready: &Ready| part(spread, ready.weight, weights);
-        let least = least_part(stock, &self.ready);
-        let end = |until: Option<Moment>| until.unwrap_or_else(|| now.after(self.config.settle_within));
-        let settles = self.unsettled.remove(&stock.sku).map(end).filter(|until| now < *until);
-        // What is collected for buyers who wait, more than the node's part perhaps, is not taken from it meanwhile.
-        let is_awaited = self.ready.iter().any(|ready| self.asks.get(&(stock.sku, ready.node)).is_some_and(|ask| ask.needed > 0));
-        let lack = |ready: &Ready| match fair(ready).saturating_sub(stock.slice(ready.session)) {
-            lack if !is_awaited && (stock.slice(ready.session) == 0 || (settles.is_some() && lack >= least)) => lack,
-            _ => 0,
-        };
-        let is_granted = |ready: &Ready| plan.grants.iter().any(|grant| grant.sku == stock.sku && grant.session == ready.session);
-        let lacking: Vec<u64> = self.ready.iter().filter(|ready| !is_granted(ready)).map(lack).collect();
-        let missing = lacking.iter().sum();
-        if missing > 0 {
-            self.collect(now, stock, None, missing, fair, plan);
-        }
-        if let Some(until) = settles
-            && (missing > 0 || is_awaited || lacking.len() < self.ready.len())
-        {
-            self.unsettled.insert(stock.sku, Some(until));
-            self.dirty.insert(stock.sku);
+        for ready in self.ready.clone() {
+            let granted = plan.grants.iter().any(|grant| grant.sku == stock.sku && grant.session == ready.session);
+            if stock.slice(ready.session) == 0 && !granted && fair(&ready) > 0 {
+                self.collect(now, stock, Some(ready.node), fair(&ready), fair, plan);
+            }
         }
     }
 
@@ -149,21 +131,11 @@ impl Reconciler {
         }
     }
 
-    /// Of all nodes that may be granted slices.
-    fn weights(&self) -> u64 {
-        self.ready.iter().map(|ready| ready.weight).sum()
-    }
-
     fn spare(&self, stock: &SkuStock, ready: &Ready, keep: u64) -> (u64, NodeId) {
         let demands = self.report_of(ready.node).map(|report| &report.demands[..]).unwrap_or_default();
         let provisional = demands.iter().find(|demand| demand.sku == stock.sku).map_or(0, |demand| demand.provisional);
         (stock.slice(ready.session).saturating_sub(keep).saturating_sub(provisional), ready.node)
     }
-}
-
-/// What it is worth to grant or to collect.
-fn least_part(stock: &SkuStock, ready: &[Ready]) -> u64 {
-    (stock.available() / LEAST_PART).max(ready.len() as u64)
 }
 
 /// `of × numerator / denominator` without overflow.

@@ -21,9 +21,6 @@ pub struct ReconcileConfig {
     pub tick_idle: Millis,
     /// How long a refill request is remembered.
     pub refill_ttl: Millis,
-    /// The nodes that can be granted stock have changed: so long after a SKU was first looked at then, those that lack some of their part
-    /// get it from those that have more; later only those that have nothing do, so that it is not at odds with refills.
-    pub settle_within: Millis,
     /// Pause before the same units are collected, or the same session is closed, once more.
     pub again_after: Millis,
 }
@@ -38,7 +35,6 @@ impl Default for ReconcileConfig {
             tick_while_held: Millis(1_000),
             tick_idle: Millis(10_000),
             refill_ttl: Millis(200),
-            settle_within: Millis(2_000),
             again_after: Millis(100),
         }
     }

@@ -92,8 +92,6 @@ pub struct Reconciler {
     last_wait: AdjustmentWait,
     /// When units were last collected.
     collected: BTreeMap<(SkuId, NodeId), Moment>,
-    /// SKUs that were not found spread by weight since the nodes changed, and until when that is looked after.
-    unsettled: BTreeMap<SkuId, Option<Moment>>,
     horizon: Horizon,
     last_tick: Option<Moment>,
 }
@@ -112,7 +110,6 @@ impl Reconciler {
             adjustments: BTreeMap::new(),
             last_wait: AdjustmentWait::default(),
             collected: BTreeMap::new(),
-            unsettled: BTreeMap::new(),
             horizon: Horizon::default(),
             last_tick: None,
         }
@@ -238,7 +235,6 @@ impl Reconciler {
         if ready != self.ready {
             self.ready = ready;
             self.dirty.extend((0..stock.sku_count()).map(SkuId));
-            self.unsettled = self.dirty.iter().map(|sku| (*sku, None)).collect();
         }
     }
 

@@ -94,7 +94,7 @@ impl Plan {
             skus,
             desk: desk(random, &params, request_ttl),
             params,
-            reconcile: reconcile(random, nodes),
+            reconcile: reconcile(random),
             policy: random.one([Policy::Product, Policy::Product, Policy::Nonsense, Policy::Both]),
             faults,
             fault_every: Millis(random.one([15, 30, 60, 150])),
@@ -207,13 +207,8 @@ fn desk(random: &mut Random, params: &Params, request_ttl: u64) -> DeskConfig {
     }
 }
 
-fn reconcile(random: &mut Random, nodes: usize) -> ReconcileConfig {
-    let mut apart = random.apart();
-    let has_weights = apart.chance(250);
-    let nodes = (1..=nodes as u64).filter(|_| has_weights).map(NodeId);
+fn reconcile(random: &mut Random) -> ReconcileConfig {
     ReconcileConfig {
-        weights: nodes.map(|node| (node, apart.one([0, 1, 1, 2, 9]))).collect(),
-        settle_within: Millis(apart.one([0, 20, 200, 2_000])),
         buffer_per_mille: random.one([0, 100, 1_000]),
         reclaim_after: Millis(random.one([60, 200])),
         tick_at_least: Millis(10),
@@ -221,6 +216,7 @@ fn reconcile(random: &mut Random, nodes: usize) -> ReconcileConfig {
         tick_idle: Millis(100),
         refill_ttl: Millis(random.one([50, 100])),
         again_after: Millis(random.one([10, 50])),
+        ..ReconcileConfig::default()
     }
 }
 

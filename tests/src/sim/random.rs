@@ -10,11 +10,6 @@ impl Random {
         Self(seed.wrapping_mul(0xD134_2543_DE82_EF95))
     }
 
-    /// Chance of its own for what was added later: what is drawn from this one stays as it is, seed by seed.
-    pub(super) fn apart(&self) -> Self {
-        Self(self.0 ^ 0x5851_F42D_4C95_7F2D)
-    }
-
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
