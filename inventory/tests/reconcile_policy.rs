@@ -72,6 +72,13 @@ impl Bench {
         actions
     }
 
+    /// A node returns units of its slice.
+    fn give_back(&mut self, node: u64, units: u64) {
+        let session = self.stock.session_of(NodeId(node)).cloned().unwrap();
+        let requests = vec![Request::Return { sku: SHOE, units }];
+        self.apply(&Command::Batch(Batch { session: session.id, seq: Seq(session.last_seq.0 + 1), requests }));
+    }
+
     fn slices(&self) -> (u64, [u64; 3]) {
         let sku = self.stock.sku(SHOE).unwrap();
         (sku.pool, [1, 2, 3].map(|node| sku.slice(self.session(node))))
@@ -88,6 +95,13 @@ impl Bench {
             actions.extend(self.wake());
         }
         actions
+    }
+}
+
+fn asked_to_give(action: Action) -> Option<NodeId> {
+    match action {
+        Action::CollectReturn { node, .. } => Some(node),
+        Action::Propose(_) => None,
     }
 }
 
@@ -179,6 +193,42 @@ fn a_refill_beyond_the_pool_collects_returns_from_those_who_have() {
     assert!(!bench.wake().iter().any(|action| matches!(action, Action::CollectReturn { .. })), "not twice at once");
 }
 
+/// They come in several returns. What is there already would else go back to those who have nothing left, over and over.
+#[test]
+fn what_is_collected_for_a_buyer_who_wants_all_there_is_stays_until_he_has_it() {
+    let mut bench = Bench::new(1_000, ReconcileConfig::default());
+    bench.report_all();
+    bench.wake();
+    bench.policy.refill(bench.now, NodeId(2), SHOE, 700, 700);
+    bench.wake();
+    bench.give_back(1, 300);
+    bench.policy.refill(bench.now, NodeId(2), SHOE, 600, 600);
+    let actions = bench.wake();
+    assert!(!actions.iter().any(|action| matches!(action, Action::CollectReturn { node: NodeId(2), .. })), "{actions:?}");
+    assert_eq!(bench.slices(), (0, [0, 700, 300]));
+}
+
+/// Both want more than half of what is left: were it taken from each for the other, neither would ever have it all.
+#[test]
+fn of_two_who_need_units_the_second_takes_none_from_the_first() {
+    let mut bench = Bench::new(1_000, ReconcileConfig::default());
+    bench.report_all();
+    bench.wake();
+    bench.policy.refill(bench.now, NodeId(2), SHOE, 700, 700);
+    bench.now = bench.now.after(Millis(1));
+    bench.policy.refill(bench.now, NodeId(1), SHOE, 600, 600);
+    let asked: Vec<NodeId> = bench.wake().into_iter().filter_map(asked_to_give).collect();
+    assert_eq!(asked, [NodeId(1), NodeId(3)], "for the first both others give, for the second nobody is left");
+    bench.give_back(1, 300);
+    bench.give_back(3, 300);
+    bench.policy.refill(bench.now, NodeId(2), SHOE, 600, 600);
+    bench.wake();
+    bench.now = bench.now.after(Millis(101));
+    bench.policy.refill(bench.now, NodeId(1), SHOE, 600, 600);
+    let asked: Vec<NodeId> = bench.wake().into_iter().filter_map(asked_to_give).collect();
+    assert_eq!((bench.slices(), asked), ((0, [0, 1_000, 0]), vec![NodeId(2)]), "the first has what he needs, and is asked now");
+}
+
 #[test]
 fn who_has_asked_longest_gets_the_last_units() {
     let mut bench = Bench::new(1_000, ReconcileConfig::default());
@@ -191,12 +241,10 @@ fn who_has_asked_longest_gets_the_last_units() {
         bench.policy.refill(bench.now, NodeId(node), SHOE, 60, 60);
         bench.now = bench.now.after(Millis(1));
     }
-    let (session, seq) = (bench.session(1), Seq(1));
-    let returned = |units| vec![Request::Return { sku: SHOE, units }];
-    bench.apply(&Command::Batch(Batch { session, seq, requests: returned(60) }));
+    bench.give_back(1, 60);
     bench.wake();
     assert_eq!(bench.slices(), (0, [340, 300, 360]), "node 3 asked first");
-    bench.apply(&Command::Batch(Batch { session, seq: Seq(2), requests: returned(60) }));
+    bench.give_back(1, 60);
     bench.wake();
     assert_eq!(bench.slices(), (0, [280, 360, 360]), "then node 2, though the id of node 1 is lower");
 }

@@ -80,7 +80,7 @@ pub enum Effect<W> {
     Propose(Bytes),
     /// Send this command to whoever leads; the Desk repeats it until it sees it applied.
     OpenSession(OpenSession),
-    /// Ask the leader for units of one SKU.
+    /// Ask the leader for units of one SKU, in place of what was asked for before; of none, it is asked for no longer.
     AskRefill {
         /// Of which SKU.
         sku: SkuId,

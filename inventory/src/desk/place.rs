@@ -133,6 +133,7 @@ impl<W> Desk<W> {
         if changed && shelf.sellable(false) == 0 && (shelf.view.available() > 0 || !is_fresh) {
             return;
         }
+        let were_units_needed = shelf.waiting_units(sku) > 0;
         let queue = std::mem::take(&mut shelf.waiting);
         self.waiting -= queue.len();
         self.hungry.remove(&sku);
@@ -154,6 +155,9 @@ impl<W> Desk<W> {
                 Placement::Refuse(refusal) => self.refuse(pending, refusal, self.true_at(&refusal, records), records, out),
                 placement => self.put(now, pending, placement, out),
             }
+        }
+        if were_units_needed {
+            self.ask_no_longer(sku, out);
         }
     }
 

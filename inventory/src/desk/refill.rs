@@ -33,8 +33,17 @@ impl<W> Desk<W> {
         out.push(Effect::AskRefill { sku, units, needed });
     }
 
-    /// The leader asks for up to `units` of a SKU back. What the sale here needs for a moment stays; the slice is
-    /// lowered at once, the pool gets the units when the return is applied.
+    /// Tells the leader that nobody waits any more for what was asked for, so that it goes to who waits elsewhere.
+    pub(super) fn ask_no_longer(&mut self, sku: SkuId, out: &mut Vec<Effect<W>>) {
+        let can_refill = self.can_refill();
+        let Some(shelf) = self.shelves.get_mut(sku) else { return };
+        if shelf.waiting_units(sku) == 0 && shelf.refill_asked.take().is_some() && can_refill {
+            out.push(Effect::AskRefill { sku, units: shelf.appetite(), needed: 0 });
+        }
+    }
+
+    /// The leader asks for up to `units` of a SKU back. What the sale here needs for a moment stays, unless all that is here is
+    /// asked for; the slice is lowered at once, the pool gets the units when the return is applied.
     pub fn give_back(&mut self, now: Moment, sku: SkuId, units: u64, records: &impl Records, out: &mut Vec<Effect<W>>) {
         if self.session().is_none() {
             return;
@@ -42,8 +51,9 @@ impl<W> Desk<W> {
         let Some(shelf) = self.shelves.load(sku, self.generation, records) else { return };
         shelf.rate.per_second(now);
         let unpromised = shelf.unpromised();
-        // At most half is kept, so that a leader who goes on asking gets everything.
-        let kept = (shelf.appetite() / 4).min(unpromised / 2);
+        // Nobody asks for all but for a buyer who waits, or for stock that is taken off sale: were half kept, and half of that the
+        // next time, the last units would come too late for him. Otherwise who goes on asking gets everything in the end.
+        let kept = if units >= unpromised { 0 } else { (shelf.appetite() / 4).min(unpromised / 2) };
         let units = units.min(unpromised - kept);
         self.push_return(sku, units);
         self.launch(now, out);

@@ -57,6 +57,9 @@ impl Reconciler {
         let asked = |ready: &Ready| self.asks.get(&(stock.sku, ready.node)).map(|ask| (*ready, *ask));
         let mut asks: Vec<_> = self.ready.iter().filter_map(asked).collect();
         asks.sort_by_key(|(ready, ask)| (ask.since, ready.node));
+        // Whose buyers wait for more than there was. Were it taken from them for who asked later, and for them from him, neither
+        // would ever have it all.
+        let mut unserved = Vec::new();
         for (ready, ask) in asks {
             // Shrinks with the pool, so that the last units are not all in one slice.
             let fair = (stock.pool / nodes).max(1);
@@ -68,12 +71,15 @@ impl Reconciler {
             let share = stock.available() / nodes;
             let wanted = ask.needed.max(ask.units.min(share.saturating_sub(stock.slice(ready.session))));
             if wanted > units {
-                // For buyers who wait everybody gives; for comfort only those who have more than their share.
+                // For buyers who wait everybody gives but who waits longer; for comfort only those who have more than their share.
                 let keep = if ask.needed > units { 0 } else { share };
-                self.collect(now, stock, Some(ready.node), wanted - units, |_| keep, plan);
+                let keep = |other: &Ready| if unserved.contains(&other.node) { u64::MAX } else { keep };
+                self.collect(now, stock, Some(ready.node), wanted - units, keep, plan);
             }
             if units >= ask.needed {
                 self.asks.remove(&(stock.sku, ready.node));
+            } else {
+                unserved.push(ready.node);
             }
         }
         left
@@ -100,8 +106,12 @@ impl Reconciler {
         }
     }
 
-    /// A node that came late, after the others were given the stock, has nothing: those with more than their part give.
+    /// A node that came late, after the others were given the stock, has nothing: those with more than their part give, but not
+    /// while units are on their way to buyers who wait, more of them perhaps than their node's part.
     fn even_out(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) {
+        if self.ready.iter().any(|ready| self.asks.get(&(stock.sku, ready.node)).is_some_and(|ask| ask.needed > 0)) {
+            return;
+        }
         let weights: u64 = self.ready.iter().map(|ready| ready.weight).sum();
         let buffer = per_mille(stock.available(), self.config.buffer_per_mille);
         let spread = stock.available() - buffer;

@@ -54,7 +54,7 @@ impl Runtime {
                 Effect::OpenSession(open) => drop(self.session_wanted.send_replace(Some(open))),
                 Effect::AskRefill { sku, units, needed } => {
                     locked(&self.refills).insert(sku, (units, needed));
-                    self.metrics.refills.increment(1);
+                    self.metrics.refills.increment(u64::from(units > 0));
                     self.report_wanted.notify_one();
                 }
                 Effect::Probe => self.probe_wanted.notify_one(),

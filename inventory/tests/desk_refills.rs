@@ -1,0 +1,43 @@
+//! What a Desk asks the leader for, and what it gives back when the leader asks.
+
+mod bench;
+
+use bench::Bench;
+
+#[test]
+fn units_to_give_back_are_not_sold_before_the_return_is_applied() {
+    let mut bench = Bench::ready(100, 50);
+    bench.grant_elsewhere(50);
+    bench.give_back(50);
+    bench.ask("a", 1);
+    assert_eq!(bench.transcript(), "propose session 4 seq 1: return 50\nask refill of 0: 1, needed 1");
+}
+
+#[test]
+fn what_a_sale_needs_for_a_moment_stays_unless_all_of_it_is_asked_for() {
+    let mut bench = Bench::ready(1_000, 900);
+    bench.ask("a", 400);
+    bench.pass(100);
+    bench.commit_proposal(0);
+    bench.transcript();
+    bench.give_back(499);
+    assert_eq!(bench.transcript(), "propose session 4 seq 2: return 250", "half stays of what is asked for");
+    bench.commit_proposal(1);
+    bench.give_back(250);
+    assert_eq!(bench.transcript(), "propose session 4 seq 3: return 250");
+}
+
+#[test]
+fn a_node_that_nobody_waits_at_any_more_asks_for_units_no_longer() {
+    let mut bench = Bench::ready(100, 0);
+    bench.grant_elsewhere(100);
+    bench.ask("a", 10);
+    bench.ask("b", 10);
+    bench.pass(190);
+    assert!(bench.transcript().lines().all(|line| line.starts_with("ask refill of 0: ") && !line.ends_with("needed 0")));
+    bench.pass(20);
+    let transcript = bench.transcript();
+    assert!(transcript.ends_with("ask refill of 0: 0, needed 0"), "{transcript}");
+    bench.pass(200);
+    assert_eq!(bench.transcript(), "", "once");
+}
