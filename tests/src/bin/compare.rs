@@ -90,7 +90,7 @@ async fn floor() -> Result<ExitCode> {
 async fn whole(args: &Args) -> Result<ExitCode> {
     let parts = if args.only.is_empty() { Part::USUAL.to_vec() } else { args.only.clone() };
     let (rounds, seconds, batch_seconds) = (args.rounds, args.seconds, args.batch_seconds);
-    let growth = Growth { orders: args.stored, skus: args.skus, seconds };
+    let growth = Growth { orders: args.stored, skus: args.skus, rounds, seconds };
     let results = Compare { program: program()?, rounds, seconds, batch_seconds, parts: parts.clone(), growth }.run().await?;
     println!("{}\n{}\n{}", results.durabilities(), results.cells(), results.table(&parts));
     if let Some(file) = &args.json {

@@ -16,6 +16,7 @@ use super::limits::{CREATED_AT_ONCE, FILL_FOR};
 use super::part::Part;
 use super::row::{BARE, Target, USUAL_CONNECTIONS};
 use super::space;
+use super::spread::Spread;
 use crate::operator::{self, Audit};
 use crate::turn::Turn;
 
@@ -29,26 +30,28 @@ pub struct Growth {
     pub orders: u64,
     /// SKUs on sale.
     pub skus: u64,
+    /// How often orders are counted, before it grows and after.
+    pub rounds: u32,
     /// How long each cell is.
     pub seconds: u32,
 }
 
 impl Growth {
-    /// Everything, once.
+    /// Everything, on one cluster that grows and on another.
     pub async fn measure(self, turn: &Turn, program: &str, bares: &Bares) -> Result<Vec<Extra>> {
         let mut extra = self.many_orders(turn, program, bares).await?;
         let name = format!("orders of {} SKUs ÷ of one", self.skus);
-        extra.push(one(name, self.many_skus(turn, program).await?, Some(Target::AtLeast(0.9))));
+        extra.push(some(name, self.many_skus(turn, program).await?, Some(Target::AtLeast(0.9))));
         Ok(extra)
     }
 
     async fn many_orders(self, turn: &Turn, program: &str, bares: &Bares) -> Result<Vec<Extra>> {
         let holdfast = Holdfast::start(turn, program).await?;
-        let empty = self.ratio(bares, &holdfast).await?;
+        let empty = Spread::of(&self.ratios(bares, &holdfast).await?).context("nothing was measured")?.median;
         let (begun, before) = (stored(&holdfast).await?, space::memory(&holdfast)?);
         self.fill(&holdfast).await?;
         let (filled, after) = (stored(&holdfast).await?, space::memory(&holdfast)?);
-        let grown = self.ratio(bares, &holdfast).await?;
+        let grown = self.ratios(bares, &holdfast).await?.into_iter().map(|ratio| ratio / empty).collect();
         let all = stored(&holdfast).await?;
         let disk = space::disk(holdfast.data())? / f64::from(Holdfast::NODES) / all;
         let killed = Instant::now();
@@ -57,7 +60,7 @@ impl Growth {
         holdfast.end().await?;
         let million = format!("{:.1} M stored", all / 1e6);
         let mut rows = vec![
-            one(format!("orders ÷ bare, {million} ÷ the same, empty"), grown / empty, Some(Target::AtLeast(0.95))),
+            some(format!("orders ÷ bare, {million} ÷ the same, empty"), grown, Some(Target::AtLeast(0.95))),
             one("bytes of disk per order ÷ bytes of its JSON".into(), disk / payload(), Some(Target::AtMost(3.0))),
             one(format!("seconds from a kill of all nodes to ready, {million}"), again, Some(Target::AtMost(10.0))),
         ];
@@ -69,11 +72,18 @@ impl Growth {
         Ok(rows)
     }
 
-    /// Orders on the leader ÷ bare, now.
-    async fn ratio(self, bares: &Bares, holdfast: &Holdfast) -> Result<f64> {
+    /// Orders on the leader ÷ bare, now, once for each round.
+    async fn ratios(self, bares: &Bares, holdfast: &Holdfast) -> Result<Vec<f64>> {
         let load = Load::Orders(USUAL_CONNECTIONS);
-        let bare = bares.subject(BARE).context("no such handler")?.measure(load, 0, self.seconds).await?;
-        Ok(holdfast.subject(System::Leader)?.measure(load, 0, self.seconds).await?.per_second / bare.per_second)
+        let (bare, leader) = (bares.subject(BARE).context("no such handler")?, holdfast.subject(System::Leader)?);
+        let mut ratios = Vec::new();
+        for _ in 0..self.rounds {
+            let bare = bare.measure(load, 0, self.seconds).await?.per_second;
+            let orders = leader.measure(load, 0, self.seconds).await?.per_second;
+            eprintln!("  bare {bare:.0}/s, leader {orders:.0}/s");
+            ratios.push(orders / bare);
+        }
+        Ok(ratios)
     }
 
     /// Batches until so many are stored.
@@ -89,8 +99,8 @@ impl Growth {
         }
     }
 
-    /// On a new cluster: orders of many SKUs in turn ÷ orders of one.
-    async fn many_skus(self, turn: &Turn, program: &str) -> Result<f64> {
+    /// On a new cluster: orders of many SKUs in turn ÷ orders of one, once for each round.
+    async fn many_skus(self, turn: &Turn, program: &str) -> Result<Vec<f64>> {
         let holdfast = Holdfast::start(turn, program).await?;
         let admin = holdfast.admin();
         let name = |n: u64| format!("{SKU}-{n}");
@@ -99,16 +109,24 @@ impl Growth {
         // Each node has its part of the last, and so of all before.
         operator::granted(admin, &name(self.skus - 1), Holdfast::NODES.into()).await?;
         let leader = holdfast.subject(System::Leader)?;
-        let load = Load::Orders(USUAL_CONNECTIONS);
-        let one = leader.measure(load, 0, self.seconds).await?.per_second;
-        let many = leader.measure(Load::ManySkus(self.skus), 0, self.seconds).await?.per_second;
+        let mut ratios = Vec::new();
+        for _ in 0..self.rounds {
+            let one = leader.measure(Load::Orders(USUAL_CONNECTIONS), 0, self.seconds).await?.per_second;
+            let many = leader.measure(Load::ManySkus(self.skus), 0, self.seconds).await?.per_second;
+            eprintln!("  one SKU {one:.0}/s, {} {many:.0}/s", self.skus);
+            ratios.push(many / one);
+        }
         holdfast.end().await?;
-        Ok(many / one)
+        Ok(ratios)
     }
 }
 
 fn one(name: String, value: f64, target: Option<Target>) -> Extra {
-    Extra { name, part: Part::Growth, values: vec![value], target }
+    some(name, vec![value], target)
+}
+
+fn some(name: String, values: Vec<f64>, target: Option<Target>) -> Extra {
+    Extra { name, part: Part::Growth, values, target }
 }
 
 /// Orders that the cluster holds, of the SKU that is sold.
