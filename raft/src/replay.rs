@@ -2,9 +2,12 @@
 //!
 //! The state's own assertions (conservation among them) and its digest chain are what checks: a log that is still whole is
 //! replayed from its first entry, and must come to the digest of the snapshot on its way. The order log must read back whole,
-//! reach as far as the snapshots let the log be purged, have the events of each entry that is replayed, and each order that
+//! reach as far as the log was purged, have the events of each entry that is replayed, and each order that
 //! the state remembers in the status that the state gives it; if none of it is missing, all its orders and adjustments together
 //! must come to the state's numbers.
+//!
+//! A snapshot may be ahead of the order log: a peer's, which an operator copied here, or after which the node crashed. What it jumps
+//! over is noted as missing, as at a start.
 //!
 //! Only what was applied is replayed: what the log's mark says is committed, and what the order log has of it. The mark is written
 //! with the next append, the order log by itself, so that after a crash the order log tells of later entries. It may even tell of
@@ -15,14 +18,16 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use holdfast_inventory::{Entry, Inventory, LogIndex, NodeId, Status, codec};
-use holdfast_storage::{DataDir, LogStore, OpenError, OrderLog};
+use holdfast_storage::{DataDir, Loaded, LogStore, OpenError, OrderLog};
 use openraft::EntryPayload;
 use thiserror::Error;
 
+use crate::StartError;
 use crate::ledger::Ledger;
 use crate::limits::REPLAY_BYTES;
 use crate::log::{committed_in, to_entry};
-use crate::snapshot::load;
+use crate::snapshot::read_state;
+use crate::start::{begins_after, refuse_gap};
 use crate::types::{LogEntry, log_index};
 
 /// What a directory came to.
@@ -45,8 +50,21 @@ pub struct Replay {
 pub enum History {
     /// All of it: what it adds up to, and the state agrees with.
     Whole(Ledger),
-    /// It is not all there: a node that runs fetches pages that a snapshot jumped over from a peer.
-    Missing,
+    /// It is not all there, in this range: a node that runs fetches pages that a snapshot jumped over from a peer.
+    Missing {
+        /// First entry that is missing.
+        from: LogIndex,
+        /// Last entry that is missing; some before it may be there.
+        through: LogIndex,
+    },
+    /// It ends before the newest snapshot. Whether that snapshot came from a peer or the order log lost its end is not to be seen; a
+    /// start fetches what is between from a peer.
+    Behind {
+        /// Last entry that it reaches.
+        reached: Option<LogIndex>,
+        /// Index of the snapshot.
+        snapshot: LogIndex,
+    },
     /// It reaches on to this index, and the log does not.
     Ahead(LogIndex),
 }
@@ -56,7 +74,7 @@ impl History {
     pub fn ledger(&self) -> Option<&Ledger> {
         match self {
             Self::Whole(ledger) => Some(ledger),
-            Self::Missing | Self::Ahead(_) => None,
+            Self::Missing { .. } | Self::Behind { .. } | Self::Ahead(_) => None,
         }
     }
 }
@@ -79,6 +97,9 @@ pub enum ReplayError {
     /// The log does not have what it must have had.
     #[error("the Raft log is empty, though the node had come to index {0}: it was lost")]
     LogLost(LogIndex),
+    /// A start would be refused.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// Log, state and snapshot do not hang together.
     #[error("at index {index}: {reason}")]
     Contradiction {
@@ -90,27 +111,51 @@ pub enum ReplayError {
 }
 
 /// Replays the newest snapshot and the applied log after it; of a log that was never purged everything. What a crash kept
-/// from the order log is written to it: give a copy. Blocks.
+/// from the order log, and what a start would note in it, is written to it: give a copy. Blocks.
 pub fn replay(data: &DataDir) -> Result<Replay, ReplayError> {
-    let (log, snapshots, orders) = (data.log()?, data.snapshots()?, data.orders()?);
-    if let Some(name) = snapshots.damaged().first().cloned().map_or_else(|| snapshots.find_damaged(), |name| Ok(Some(name)))? {
+    let (log, orders) = (data.log()?, data.orders()?);
+    let (snapshots, loaded) = data.snapshots_read(read_state)?;
+    if let Some(name) = snapshots.damaged().first().cloned().map_or_else(|| snapshots.find_damaged_older(), |name| Ok(Some(name)))? {
         return Err(ReplayError::Snapshot(name));
     }
-    let stored = snapshots.newest().map(|info| load(&snapshots, &info)).transpose()?;
+    let stored = loaded.map(|Loaded { value, .. }| value);
     let snapshot = stored.as_ref().map(Inventory::last_index);
     refuse_lost_log(&log, snapshot.max(orders.appended_index()))?;
-    check_orders(&orders, snapshot)?;
-    let whole = log.bounds().purged.is_none() && stored.as_ref().is_none_or(|stored| log_reaches_back(&log, stored));
-    let (inventory, first, check) = match stored {
-        Some(stored) if !whole => (stored.clone(), stored.last_index().0, None),
-        stored => (Inventory::new(), 0, stored),
+    refuse_gap(&log, &snapshots, data)?;
+    let log_begins_after = begins_after(&log);
+    check_orders(&orders, had_reached(data, log_begins_after, snapshot)?)?;
+    let end = applied_end(&log, &orders)?;
+    let behind = jump(&orders, snapshot)?;
+    let whole = log_begins_after == LogIndex(0) && stored.as_ref().is_none_or(|stored| log_reaches_back(&log, stored));
+    let (inventory, check) = match stored {
+        Some(stored) if !whole => (stored, None),
+        stored => (Inventory::new(), stored),
     };
-    let mut replay =
-        Replay { inventory, first: LogIndex(first + 1), entries: 0, snapshot, passed_snapshot: false, history: History::Missing };
-    replay.follow((&log, &orders), first, applied_end(&log, &orders)?, check.as_ref())?;
+    let first = inventory.last_index();
+    // Until the order log was held against the state.
+    let history = History::Ahead(first);
+    let mut replay = Replay { inventory, first: LogIndex(first.0 + 1), entries: 0, snapshot, passed_snapshot: false, history };
+    replay.follow((&log, &orders), first.0, end, check.as_ref())?;
+    replay.go_on_to(check);
     check_remembered(&orders, &replay.inventory)?;
-    replay.history = history(&orders, &replay.inventory).map_err(ReplayError::OrderLog)?;
+    replay.history = behind.map_or_else(|| history_of(&orders, &replay.inventory), Ok).map_err(ReplayError::OrderLog)?;
     Ok(replay)
+}
+
+/// How far the order log certainly was once: the log lets go of an entry only when history up to it is durable, noted gaps aside. So it is
+/// with a node's own snapshots; which those are is not to be seen, but in a cluster of one all are.
+fn had_reached(data: &DataDir, log_begins_after: LogIndex, snapshot: Option<LogIndex>) -> Result<LogIndex, OpenError> {
+    let roster = data.peek()?.and_then(|identity| identity.cluster);
+    let is_alone = roster.is_some_and(|roster| roster.members.len() == 1);
+    Ok(snapshot.filter(|_| is_alone).map_or(log_begins_after, |snapshot| snapshot.max(log_begins_after)))
+}
+
+/// Notes that history between the end of the order log and the newest snapshot is missing, as a start does.
+fn jump(orders: &OrderLog, snapshot: Option<LogIndex>) -> io::Result<Option<History>> {
+    let reached = orders.appended_index();
+    let Some(snapshot) = snapshot.filter(|snapshot| reached < Some(*snapshot)) else { return Ok(None) };
+    orders.jump_to(snapshot)?;
+    Ok(Some(History::Behind { reached, snapshot }))
 }
 
 /// Where what was certainly applied ends, as the log counts.
@@ -131,15 +176,14 @@ fn refuse_lost_log(log: &LogStore, reached: Option<LogIndex>) -> Result<(), Repl
     }
 }
 
-/// History up to a snapshot is durable before the snapshot is seen.
-fn check_orders(orders: &OrderLog, snapshot: Option<LogIndex>) -> Result<(), ReplayError> {
+fn check_orders(orders: &OrderLog, had_reached: LogIndex) -> Result<(), ReplayError> {
     if orders.was_reset() {
         return Err(ReplayError::OrderLog("it does not open; a start sets it aside and fetches its pages from a peer".into()));
     }
     let reached = orders.appended_index();
-    if let Some(snapshot) = snapshot.filter(|snapshot| reached < Some(*snapshot)) {
+    if reached.unwrap_or_default() < had_reached {
         let reached = reached.map_or_else(|| "nothing".to_owned(), |reached| format!("index {reached}"));
-        return Err(ReplayError::OrderLog(format!("it reaches {reached}, and had reached index {snapshot}")));
+        return Err(ReplayError::OrderLog(format!("it reaches {reached}, and had reached index {had_reached}")));
     }
     orders.check().map_err(|error| ReplayError::OrderLog(error.to_string()))
 }
@@ -176,9 +220,9 @@ fn check_remembered(orders: &OrderLog, inventory: &Inventory) -> Result<(), Repl
 }
 
 /// The order log added up and held against the state, if it is all there and no further than the state.
-fn history(orders: &OrderLog, inventory: &Inventory) -> Result<History, String> {
-    if !orders.missing().is_empty() {
-        return Ok(History::Missing);
+fn history_of(orders: &OrderLog, inventory: &Inventory) -> Result<History, String> {
+    if let [first, .., last] | [first @ last] = &orders.missing()[..] {
+        return Ok(History::Missing { from: first.from.0, through: last.through });
     }
     if let Some(ahead) = orders.appended_index().filter(|reached| *reached > inventory.last_index()) {
         return Ok(History::Ahead(ahead));
@@ -194,6 +238,14 @@ fn log_reaches_back(log: &LogStore, stored: &Inventory) -> bool {
 }
 
 impl Replay {
+    /// Goes on with the newest snapshot, if the log ends before it.
+    fn go_on_to(&mut self, snapshot: Option<Inventory>) {
+        if let Some(newer) = snapshot.filter(|snapshot| snapshot.last_index() > self.inventory.last_index()) {
+            (self.first, self.entries) = (LogIndex(newer.last_index().0 + 1), 0);
+            self.inventory = newer;
+        }
+    }
+
     fn follow(
         &mut self,
         (log, orders): (&LogStore, &OrderLog),
@@ -250,73 +302,4 @@ fn contradiction(index: u64, reason: &str) -> ReplayError {
 }
 
 #[cfg(test)]
-mod tests {
-    use holdfast_inventory::Applied;
-    use holdfast_storage::OpenMode;
-
-    use super::*;
-    use crate::log::to_record;
-    use crate::mirror::{LogIdV1, to_disk};
-    use crate::testing;
-
-    /// A directory as a crash leaves it: the mark of each entry comes with the next one's append; the order log has what `told` tells.
-    fn crashed(root: &tempfile::TempDir, log: &[LogEntry], told: &[Applied]) -> DataDir {
-        let data = DataDir::open(&root.path().join("data"), OpenMode::Create).unwrap();
-        data.start(NodeId(1)).unwrap();
-        let (store, orders) = (data.log().unwrap(), data.orders().unwrap());
-        let mut before = None;
-        for entry in log {
-            store.save_committed(to_disk(&before));
-            store.append(vec![to_record(entry)], Box::new(|written| written.unwrap()));
-            before = Some(LogIdV1::from(&entry.log_id));
-        }
-        for told in told {
-            orders.append(told.index, told.stamp, &told.events).unwrap();
-        }
-        data
-    }
-
-    #[test]
-    fn an_order_log_that_a_crash_left_ahead_of_the_mark_is_sound() {
-        let (_, log, told) = testing::history();
-        let root = tempfile::tempdir().unwrap();
-        // The last entry confirms an order.
-        let data = crashed(&root, &log[..7], &told[..7]);
-        assert_eq!(committed_in(&data.log().unwrap()).unwrap(), Some(5), "the mark is one entry behind");
-        let replay = replay(&data).unwrap();
-        assert_eq!((replay.inventory.last_index(), replay.entries), (LogIndex(7), 7));
-        let orders = &replay.history.ledger().unwrap().orders;
-        assert_eq!(*orders, [("confirmed", 1), ("held", 1)].into());
-    }
-
-    #[test]
-    fn an_order_log_that_a_crash_left_ahead_of_the_log_is_sound_as_far_as_the_log_goes() {
-        let (_, log, told) = testing::history();
-        let root = tempfile::tempdir().unwrap();
-        let replay = replay(&crashed(&root, &log[..6], &told[..7])).unwrap();
-        assert_eq!(replay.inventory.last_index(), LogIndex(6));
-        assert!(matches!(replay.history, History::Ahead(LogIndex(7))), "it was added up");
-    }
-
-    #[test]
-    fn a_log_that_ends_before_its_mark_is_told_with_the_entry_that_it_lacks() {
-        let (_, log, _) = testing::history();
-        let root = tempfile::tempdir().unwrap();
-        let data = crashed(&root, &log[..3], &[]);
-        let store = data.log().unwrap();
-        store.save_committed(to_disk(&Some(LogIdV1::from(&log[7].log_id))));
-        store.append(vec![to_record(&log[3])], Box::new(|written| written.unwrap()));
-        drop(store);
-        let Err(error) = replay(&data) else { panic!("not told") };
-        assert!(matches!(error, ReplayError::Contradiction { index: 5, .. }), "{error}");
-    }
-
-    #[test]
-    fn a_lie_in_the_order_log_after_the_mark_is_told() {
-        let (_, log, mut told) = testing::history();
-        told[6].events.clear();
-        let root = tempfile::tempdir().unwrap();
-        let Err(error) = replay(&crashed(&root, &log[..7], &told[..7])) else { panic!("not told") };
-        assert!(error.to_string().contains("its events of index 7"), "{error}");
-    }
-}
+mod tests;

@@ -150,7 +150,7 @@ async fn open(data: &DataDir, node: NodeId) -> Result<(Identity, Stores), StartE
         let (snapshots, loaded) = data.snapshots_read(read_state)?;
         let stores = Stores { log, orders, snapshots, loaded: loaded.map(Box::new) };
         stores.refuse_foreign(&identity)?;
-        stores.refuse_gap(&data)?;
+        refuse_gap(&stores.log, &stores.snapshots, &data)?;
         Ok((identity, stores))
     });
     opening.await.map_err(|error| StartError::Raft(error.to_string()))?
@@ -165,23 +165,28 @@ impl Stores {
         if own == Some(meta.disks()) { Ok(()) } else { Err(StartError::ForeignSnapshot(info.path.display().to_string())) }
     }
 
-    /// The state is made of a snapshot and of the entries after it. Entries that this node may be one of a majority to have are
-    /// never given up to close a gap.
-    fn refuse_gap(&self, data: &DataDir) -> Result<(), StartError> {
-        // The log counts from 0, snapshots from 1.
-        let log_begins_after = LogIndex(self.log.bounds().purged.map_or(0, |(purged, _)| purged + 1));
-        let reached = LogIndex(self.snapshots.newest().map_or(0, |snapshot| snapshot.index));
-        if reached >= log_begins_after {
-            return Ok(());
-        }
-        Err(StartError::SnapshotLost { log_begins_after, dir: data.path().join("snapshots").display().to_string() })
-    }
-
     fn alarm_on_fault(&self, alarm: &Alarm) {
         let (log, orders) = (alarm.clone(), alarm.clone());
         self.log.on_poison(Box::new(move |reason| log.fault(format!("Raft log: {reason}"))));
         self.orders.on_poison(Box::new(move |reason| orders.fault(format!("order log: {reason}"))));
     }
+}
+
+/// The state is made of a snapshot and of the entries after it. Entries that this node may be one of a majority to have are
+/// never given up to close a gap.
+pub(crate) fn refuse_gap(log: &LogStore, snapshots: &Snapshots, data: &DataDir) -> Result<(), StartError> {
+    let log_begins_after = begins_after(log);
+    let reached = LogIndex(snapshots.newest().map_or(0, |snapshot| snapshot.index));
+    if reached >= log_begins_after {
+        return Ok(());
+    }
+    Err(StartError::SnapshotLost { log_begins_after, dir: data.path().join("snapshots").display().to_string() })
+}
+
+/// The last entry that the log let go of; 0 if it has all.
+pub(crate) fn begins_after(log: &LogStore) -> LogIndex {
+    // The log counts from 0, snapshots from 1.
+    LogIndex(log.bounds().purged.map_or(0, |(purged, _)| purged + 1))
 }
 
 /// Resumes the cluster of the data directory, or makes one with the other members: durable here when this returns.

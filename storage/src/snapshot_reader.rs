@@ -144,12 +144,6 @@ pub(crate) fn read_whole<T>(path: &Path, read: impl FnOnce(&mut SnapshotReader) 
     value
 }
 
-/// Reads a whole file; tells what it is if it is good.
-pub(crate) fn verify(path: &Path) -> io::Result<SnapshotInfo> {
-    read_whole(path, |_| Ok(()))?;
-    header(path)
-}
-
 /// Reads a file's header; tells what the file is if that is good.
 pub(crate) fn header(path: &Path) -> io::Result<SnapshotInfo> {
     let reader = SnapshotReader::open(path)?;

@@ -14,7 +14,7 @@ use crate::durable_file::sync_dir;
 use crate::files::{self, File};
 use crate::limits::SNAPSHOTS_KEPT;
 use crate::planted::{self, Planted};
-use crate::snapshot_reader::{header, read_whole, verify};
+use crate::snapshot_reader::{header, read_whole};
 use crate::{OpenError, SnapshotReader, SnapshotReceiver, SnapshotWriter};
 
 const SUFFIX: &str = "snap";
@@ -108,12 +108,12 @@ impl Snapshots {
         Ok((Self { inner: Arc::new(Inner { dir: dir.to_owned(), damaged, state }) }, loaded))
     }
 
-    /// Reads every file whole; the name of one that is damaged.
-    pub fn find_damaged(&self) -> io::Result<Option<String>> {
-        let kept = self.state().good.clone();
-        for info in kept {
-            match verify(&info.path) {
-                Ok(_) => {}
+    /// Reads every file whole but the newest, which the opening read; the name of one that is damaged.
+    pub fn find_damaged_older(&self) -> io::Result<Option<String>> {
+        let older = self.state().good.iter().rev().skip(1).cloned().collect::<Vec<_>>();
+        for info in older {
+            match read_whole(&info.path, |_| Ok(())) {
+                Ok(()) => {}
                 Err(error) if is_damage(&error) => {
                     return Ok(info.path.file_name().map(|name| name.to_string_lossy().into_owned()));
                 }

@@ -12,7 +12,7 @@ use holdfast_tests::http::{self, Call};
 use holdfast_tests::options::ClusterOptions;
 use holdfast_tests::sale::{Sale, SalePlan};
 use holdfast_tests::turn::Turn;
-use holdfast_tests::{disk, operator, program, wait};
+use holdfast_tests::{disk, ledger, operator, program, wait};
 use serde_json::json;
 
 const EXIT_FAILED: i32 = 1;
@@ -103,6 +103,50 @@ async fn parts_of_two_nodes_are_sound_alone_and_not_together() -> Result<()> {
     Ok(())
 }
 
+/// The repair that a start without a snapshot asks for, with a look before and after each step.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_copied_from_a_peer_is_no_damage_and_its_history_comes_after_the_start() -> Result<()> {
+    let turn = Turn::take().await?;
+    let options = ClusterOptions::new(program!()).set("raft", "snapshot_every_entries", 100).set("raft", "log_keep_entries", 50);
+    let mut cluster = Cluster::start(&turn, options).await?;
+    operator::create_sku(cluster.admin(1), "sneaker", 1_000).await?;
+    let sell = async |cluster: &Cluster, ids: &[u64]| {
+        let apis = ids.iter().map(|id| cluster.api(*id)).collect();
+        Sale::begin(apis, SalePlan::new("sneaker", 300).at_once(1)).finish().await?.ensure_exactly(300, "")
+    };
+    sell(&cluster, &[1, 2, 3]).await?;
+    let (own, peers) = (cluster.data(3).join("snapshots"), cluster.data(1).join("snapshots"));
+    wait::until("two snapshots", holdfast_tests::limits::AGREED_WITHIN, async || (snapshot_files(&own).len() >= 2).then_some(())).await?;
+    cluster.stop(3).await?;
+    let behind = newest(&own)?.0;
+    sell(&cluster, &[1, 2]).await?;
+    let further = async || newest(&peers).ok().filter(|(index, _)| *index > behind + 100);
+    let (index, path) = wait::until("a later snapshot", holdfast_tests::limits::AGREED_WITHIN, further).await?;
+
+    for file in snapshot_files(&own) {
+        fs::remove_file(file)?;
+    }
+    let said = verify(&cluster.data(3)).await?;
+    let asked = format!("that runs into {}, and start again", own.display());
+    ensure!(said.code == Some(EXIT_DISK) && said.stderr.contains(&asked), "without a snapshot: {said:?}");
+    fs::copy(&path, own.join(path.file_name().context("a name")?))?;
+    let said = verify(&cluster.data(3)).await?;
+    println!("before the start: {}", said.stdout);
+    for part in ["sound as far as it goes", &format!("the snapshot is of index {index}"), "a start fetches what is between from a peer"] {
+        ensure!(said.code == Some(0) && said.stdout.contains(part), "no {part:?} after the repair: {said:?}");
+    }
+    let room = cluster.dir().join("broken");
+    let broken = Broken { sound: cluster.data(3), room };
+    broken.told("the order log is emptied", EXIT_DISK, "it reaches nothing", |dir| emptied(&dir.join("orders"))).await?;
+
+    cluster.spawn(3)?;
+    cluster.ready(3).await?;
+    let admin = cluster.admin(3);
+    let lists = async || ledger::read(admin, "sneaker").await.is_ok_and(|orders| orders.len() == 600).then_some(());
+    wait::until("history is back", holdfast_tests::limits::AGREED_WITHIN, lists).await?;
+    cluster.end().await
+}
+
 /// What is wrong with `TMPDIR` is told as that, whatever it is.
 async fn too_little_room_is_no_damage(sound: &Path, dir: &Path) -> Result<()> {
     let (absent, small) = (dir.join("absent"), dir.join("small"));
@@ -175,6 +219,13 @@ fn listing(dir: &Path) -> Result<BTreeMap<PathBuf, (u64, SystemTime)>> {
 fn snapshot_files(dir: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     files.filter(|path| path.extension().is_some_and(|suffix| suffix == "snap")).collect()
+}
+
+/// Index and path of the newest snapshot.
+fn newest(dir: &Path) -> Result<(u64, PathBuf)> {
+    let index = |path: &Path| path.file_stem()?.to_str()?.split_once('-')?.0.parse().ok();
+    let found = snapshot_files(dir).into_iter().filter_map(|path| Some((index(&path)?, path)));
+    found.max().context("no snapshot")
 }
 
 /// The file that holds most: files of the log are made of zeros before they are written.

@@ -63,6 +63,7 @@ fn replay_copy(data: &Path, copy: &Path) -> Result<(Option<NodeId>, Replay), Ser
     let node = directory.peek()?.map(|identity| identity.node);
     let replay = replay(&directory).map_err(|error| match error {
         ReplayError::Open(error) => error.into(),
+        ReplayError::Start(error) => error.into(),
         other => ServeError::Disk(other.to_string()),
     })?;
     Ok((node, replay))
@@ -123,7 +124,14 @@ fn result(replay: &Replay) -> String {
         History::Whole(ledger) => {
             format!("sound: {units}, by the state and by {} orders in history", ledger.orders.values().sum::<u64>())
         }
-        History::Missing => unsummed("history is not all here".to_owned()),
+        History::Missing { from, through } => unsummed(format!(
+            "history is not all here, and a node that runs fetches what is missing of index {from} to {through} from a peer"
+        )),
+        History::Behind { reached, snapshot } => {
+            let ends = reached.map_or_else(|| "history is empty".to_owned(), |reached| format!("history ends at index {reached}"));
+            let why = "the snapshot came from a peer, or the order log lost its end";
+            unsummed(format!("{ends} and the snapshot is of index {snapshot} ({why}): a start fetches what is between from a peer"))
+        }
         History::Ahead(index) => unsummed(format!("history reaches on to index {index}, and the log does not")),
     }
 }
