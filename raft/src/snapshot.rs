@@ -9,6 +9,7 @@ use openraft::alias::SnapshotOf;
 use openraft::storage::RaftSnapshotBuilder;
 use tokio_util::sync::CancellationToken;
 
+use crate::alarm::Alarm;
 use crate::blocking::blocking;
 use crate::machine::Machine;
 use crate::mirror::{SnapshotMetaV1, from_disk, to_disk};
@@ -31,6 +32,7 @@ pub(crate) struct SnapshotBuilder {
     membership: StoredMembership,
     orders: OrderLog,
     snapshots: Snapshots,
+    alarm: Alarm,
 }
 
 impl SnapshotBuilder {
@@ -43,6 +45,7 @@ impl SnapshotBuilder {
             membership: machine.membership.clone(),
             orders: machine.parts.orders.clone(),
             snapshots: machine.parts.snapshots.clone(),
+            alarm: machine.parts.alarm.clone(),
         }
     }
 }
@@ -74,7 +77,9 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
             }
             writer.finish()
         })
-        .await??;
+        .await?
+        // openraft stops on it too, in words of its own.
+        .inspect_err(|error| self.alarm.fault(format!("snapshot: {error}")))?;
         Ok(SnapshotOf::<TypeConfig, SnapshotFile> { meta, snapshot: SnapshotFile::Stored(info) })
     }
 }

@@ -19,13 +19,15 @@ pub(crate) struct DirectWriter {
     buffer: Buffer,
     /// Bytes since the last sync.
     unsynced: usize,
+    /// Bytes that the file has.
+    written: u64,
 }
 
 impl DirectWriter {
     /// Makes the file, readable by its owner alone; an existing one is emptied.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let (file, is_direct) = files::create_direct(path)?;
-        Ok(Self { file, is_direct, buffer: Buffer::new(), unsynced: 0 })
+        Ok(Self { file, is_direct, buffer: Buffer::new(), unsynced: 0, written: 0 })
     }
 
     /// Adds bytes.
@@ -49,6 +51,11 @@ impl DirectWriter {
         Ok(())
     }
 
+    /// Bytes that were written out.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Makes all that was written durable, the length of the file too.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
@@ -59,7 +66,10 @@ impl DirectWriter {
         while written < self.buffer.filled().len() {
             match self.file.write(&self.buffer.filled()[written..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => written += count,
+                Ok(count) => {
+                    written += count;
+                    self.written += count as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // A disk of larger blocks, or a part of one is left over: what the cache is there for.
                 Err(error) if files::is_not_direct(&error) && self.is_direct => self.go_through_cache()?,

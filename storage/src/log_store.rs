@@ -63,7 +63,7 @@ impl LogStore {
     pub(crate) fn open(dir: &Path, sizes: SegmentBytes, disk: &Disk, lock: Arc<DirLock>) -> Result<Self, OpenError> {
         let Recovered { tail, image, position, seen, ready } = recover(dir)?;
         sync_found(dir, &position, &image, &*disk.syncer).map_err(OpenError::io(dir))?;
-        let poison = Arc::new(Poison::default());
+        let poison = Arc::new(Poison::new(dir));
         let watchdog = Watchdog::start(disk.stall_limit, &poison, || Ok(())).map_err(OpenError::io(dir))?;
         let files = LogFiles { dir: dir.to_owned(), segment_bytes: sizes, syncer: Arc::clone(&disk.syncer), poison, watchdog };
         let core = Arc::new(LogCore::new(files, tail, image, lock));

@@ -60,7 +60,7 @@ impl OrderLog {
             }
             Err(error) => return Err(OpenError::io(dir)(error)),
         };
-        let (poison, fault) = (Arc::new(Poison::default()), engine.fault());
+        let (poison, fault) = (Arc::new(Poison::new(dir)), engine.fault());
         let watchdog = Watchdog::start(disk.stall_limit, &poison, move || fault.check()).map_err(OpenError::io(dir))?;
         let core = Arc::new(OrderCore {
             engine,

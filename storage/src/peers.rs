@@ -93,7 +93,8 @@ impl Peers {
         }
         let mut met = known.met.clone();
         met.insert(node, now);
-        self.file.write(&codec::encode(&met))?;
+        let path = self.file.path().display();
+        self.file.write(&codec::encode(&met)).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
         known.met = met;
         Ok(())
     }

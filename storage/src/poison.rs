@@ -1,22 +1,29 @@
 //! The state after a failed write: sticky, known to everyone who asks or waits.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Called with the reason when a store is poisoned.
 pub(crate) type Alarm = Box<dyn FnOnce(&str) + Send>;
 
 /// Whether a store failed, and whom to tell.
-#[derive(Default)]
 pub(crate) struct Poison {
+    /// Where the store is.
+    path: PathBuf,
     reason: OnceLock<String>,
     alarms: Mutex<Vec<Alarm>>,
 }
 
 impl Poison {
+    /// Of a sound store at `path`.
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), reason: OnceLock::new(), alarms: Mutex::default() }
+    }
+
     /// Marks the store as failed; the first reason stays.
     pub(crate) fn raise(&self, what: &str, error: &io::Error) {
-        let reason = format!("{what}: {error}");
+        let reason = format!("{what} ({}): {error}", self.path.display());
         if self.reason.set(reason.clone()).is_ok() {
             tracing::error!(%reason, "storage failed; the node must stop");
         }

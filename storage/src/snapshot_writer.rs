@@ -30,15 +30,29 @@ struct Part {
 
 impl Part {
     fn create(snapshots: Snapshots, path: PathBuf) -> io::Result<Self> {
-        Ok(Self { snapshots, file: DirectWriter::create(&path)?, path })
+        match DirectWriter::create(&path) {
+            Ok(file) => Ok(Self { snapshots, path, file }),
+            Err(error) => Err(io::Error::new(error.kind(), format!("{} could not be made: {error}", path.display()))),
+        }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.put(bytes).map_err(|error| self.fault(&error))
+    }
+
+    /// What the system said of the file, with its name and how far it came: on a full disk so much room there was, and so much is needed.
+    fn fault(&self, error: &io::Error) -> io::Error {
+        let newest = self.snapshots.newest().map_or_else(String::new, |newest| format!("; the newest one has {}", newest.file_bytes));
+        let (path, written) = (self.path.display(), self.file.written());
+        io::Error::new(error.kind(), format!("{path} could not be written after {written} bytes: {error}{newest}"))
     }
 
     /// Synced before it gets its name. `read` tells what is in it.
     fn publish<T>(mut self, read: impl FnOnce(&Path) -> io::Result<Loaded<T>>) -> io::Result<Loaded<T>> {
-        self.file.flush()?;
+        self.file.flush().map_err(|error| self.fault(&error))?;
         abort::point("snapshot-sync");
         if !planted::is(Planted::SnapshotNotSynced) {
-            self.file.sync()?;
+            self.file.sync().map_err(|error| self.fault(&error))?;
         }
         let Loaded { info, value } = read(&self.path)?;
         Ok(Loaded { info: self.snapshots.publish(&self.path, info)?, value })
@@ -112,7 +126,7 @@ impl SnapshotWriter {
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.checksum.update(bytes);
         self.info.file_bytes += bytes.len() as u64;
-        self.part.file.put(bytes)
+        self.part.put(bytes)
     }
 }
 
@@ -131,7 +145,7 @@ impl SnapshotReceiver {
     /// Adds bytes of the file, in order.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.bytes += bytes.len() as u64;
-        self.part.file.put(bytes)
+        self.part.put(bytes)
     }
 
     /// Bytes taken so far.

@@ -77,7 +77,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     fn watched(limit: Duration, fault: impl Fn() -> io::Result<()> + Send + 'static) -> (Watchdog, Receiver<String>) {
-        let (poison, (heard, reason)) = (Arc::new(Poison::default()), channel());
+        let (poison, (heard, reason)) = (Arc::new(Poison::new(std::path::Path::new("store"))), channel());
         poison.on_raise(Box::new(move |reason| heard.send(reason.to_owned()).unwrap()));
         (Watchdog::start(limit, &poison, fault).unwrap(), reason)
     }

@@ -198,3 +198,19 @@ fn a_received_file_is_taken_only_whole() {
     assert_eq!((taken.index, taken.term, taken.meta.clone()), (9, 3, made.meta));
     assert_eq!(read(&snapshots, &taken), chunks(9));
 }
+
+/// A device that is always full stands in for the disk.
+#[test]
+fn a_full_disk_is_told_with_the_file_and_how_far_it_came() {
+    let root = tempfile::tempdir().unwrap();
+    let snapshots = open(root.path());
+    let newest = write(&snapshots, 1);
+    let path = root.path().join("snapshots/2.part");
+    std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+    let error = snapshots.writer(2, 3, b"meta").unwrap().finish().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    let told = error.to_string();
+    let beginning = format!("{} could not be written after 0 bytes: No space left on device", path.display());
+    assert!(told.starts_with(&beginning) && told.ends_with(&format!("the newest one has {}", newest.file_bytes)), "{told}");
+    assert!(!path.exists() && snapshots.newest() == Some(newest));
+}
