@@ -10,12 +10,19 @@ use crate::config::{LogFormat, LogSection};
 /// Overrides `log.filter`, for one run.
 pub const FILTER_VARIABLE: &str = "HOLDFAST_LOG";
 
-/// The filter with [`NEEDLESS_LOGS`] turned down, but for sources that it names itself.
+/// The filter with [`NEEDLESS_LOGS`] turned down, but for sources that it asks for.
 fn without_needless(wanted: &str) -> String {
     NEEDLESS_LOGS
         .iter()
-        .filter(|(source, _)| !wanted.contains(source))
+        .filter(|(source, _)| !wanted.split(',').any(|part| asks_for(part.trim(), source)))
         .fold(wanted.to_owned(), |filter, (source, level)| format!("{filter},{source}={level}"))
+}
+
+/// Whether a part of a filter names the source, or what the source is in with more than warnings.
+fn asks_for(part: &str, source: &str) -> bool {
+    let (name, level) = part.split_once('=').unwrap_or((part, "trace"));
+    let is_within = source.strip_prefix(name).is_some_and(|rest| rest.starts_with("::"));
+    name == source || is_within && !["warn", "error", "off"].contains(&level.to_lowercase().as_str())
 }
 
 /// Sends the logs of this process to standard error; a second call changes nothing. Fails, with a sentence for who set it, if
@@ -56,6 +63,24 @@ mod tests {
         assert_eq!(filter.matches(asked).count(), 1, "{filter}");
         assert!(filter.contains(&format!("{other}={level}")), "{filter}");
         assert!(EnvFilter::try_new(&filter).is_ok(), "{filter}");
+    }
+
+    #[test]
+    fn who_asks_for_consensus_in_detail_hears_all_of_it() {
+        let all: Vec<&str> = NEEDLESS_LOGS.iter().map(|(source, _)| *source).collect();
+        let (root, last) = (all[0].split("::").next().unwrap(), *all.last().unwrap());
+        let part = last.rsplit_once("::").unwrap().0;
+        let is_down = |wanted: &str| all.iter().map(|source| without_needless(wanted).contains(&format!(",{source}="))).collect::<Vec<_>>();
+        for few in ["debug".to_owned(), format!("info,{root}=warn"), format!("info,{root}=OFF")] {
+            assert_eq!(is_down(&few), vec![true; all.len()], "{few}");
+        }
+        for whole in [format!("info,{root}=debug"), format!("{root}=Info,info"), format!("info, {root}")] {
+            assert_eq!(is_down(&whole), vec![false; all.len()], "{whole}");
+        }
+        let of_part: Vec<bool> = all.iter().map(|source| !source.starts_with(part)).collect();
+        assert_eq!(is_down(&format!("info,{part}=debug")), of_part);
+        // What it names itself stays as it says.
+        assert!(without_needless(&format!("info,{last}=warn")).matches(last).count() == 1);
     }
 
     #[test]

@@ -80,7 +80,11 @@ pub use status::*;
 /// Sources of log lines that are better not written below `error`, or at all, with the level that is left of each.
 ///
 /// At each stop the heartbeat workers outlive Raft's core by a moment, and call that an error; the end of the core unasked
-/// is told by [`RaftNode::fatal`]. The others tell every single failed attempt to reach a peer that is down, twenty times a second;
-/// the peer network tells it once in five seconds, and when the peer is back.
-pub const NEEDLESS_LOGS: [(&str, &str); 3] =
-    [("openraft::core::heartbeat", "off"), ("openraft::replication", "error"), ("openraft::engine::handler::replication_handler", "error")];
+/// is told by [`RaftNode::fatal`]. The others tell every single failed attempt to reach a peer that is down or to be elected by it, twenty
+/// times a second; the peer network tells it once in five seconds, and when the peer is back.
+pub const NEEDLESS_LOGS: [(&str, &str); 4] = [
+    ("openraft::core::heartbeat", "off"),
+    ("openraft::replication", "error"),
+    ("openraft::engine::handler::replication_handler", "error"),
+    ("openraft::core::raft_core", "error"),
+];

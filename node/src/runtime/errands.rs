@@ -97,8 +97,19 @@ impl Runtime {
         self.proof.borrow().is_some_and(|proof| now.since(proof.sent) <= limits::READY_PROOF_AGE)
     }
 
+    /// Once when no majority answers any more, and once when one does again: in between each peer that is not reached tells of itself.
+    fn tell_majority(&self) {
+        let is_proven = self.is_proven();
+        match (self.had_majority.swap(is_proven, Ordering::AcqRel), is_proven) {
+            (false, true) => tracing::info!("a majority of the members answers"),
+            (true, false) => tracing::warn!("no majority of the members answers: this node sells nothing until one does"),
+            _ => {}
+        }
+    }
+
     async fn report(&self) {
         self.keep_proof();
+        self.tell_majority();
         let refills = std::mem::take(&mut *locked(&self.refills));
         let Some(report) = self.my_report(refills.into_iter().map(|(sku, (units, needed))| Refill { sku, units, needed }).collect()) else {
             return;

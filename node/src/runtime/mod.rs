@@ -87,6 +87,8 @@ pub struct Runtime {
     policy_wanted: Notify,
     reports: Mutex<PeerReports>,
     leads: AtomicBool,
+    /// Whether a majority answered when that was last looked at.
+    had_majority: AtomicBool,
     /// Whether buyers asked anything since the last report.
     asked: AtomicBool,
     draining: AtomicBool,
@@ -129,6 +131,7 @@ impl Runtime {
             policy_wanted: Notify::new(),
             reports: Mutex::new(PeerReports::default()),
             leads: AtomicBool::new(false),
+            had_majority: AtomicBool::new(false),
             asked: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             drained: Notify::new(),

@@ -175,7 +175,11 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
             if let SendError::Damaged(error) = &error {
                 self.network.alarm.fault(format!("own snapshot: {error}"));
             }
-            tracing::warn!(peer = self.to, %error, "snapshot not sent");
+            if matches!(error, SendError::NotReached(_)) {
+                tracing::debug!(peer = self.to, %error, "snapshot not sent");
+            } else {
+                tracing::warn!(peer = self.to, %error, "snapshot not sent");
+            }
             Unreachable::new(&error).into()
         })
     }

@@ -20,9 +20,12 @@ use crate::wire::{self, Connection, HandshakeError, Purpose, SnapshotDone, Snaps
 /// Why a snapshot did not arrive.
 #[derive(Debug, Error)]
 pub(crate) enum SendError {
+    /// There was no connection, which the dialer tells: tried again.
+    #[error(transparent)]
+    NotReached(HandshakeError),
     /// The network's fault, or the receiver's: tried again.
     #[error(transparent)]
-    Network(#[from] HandshakeError),
+    Network(#[from] WireError),
     /// The receiver did not take it.
     #[error("the receiver did not take the snapshot: {0}")]
     Refused(String),
@@ -32,12 +35,6 @@ pub(crate) enum SendError {
     /// Its file does not read back: this node must stop.
     #[error("own snapshot: {0}")]
     Damaged(io::Error),
-}
-
-impl From<WireError> for SendError {
-    fn from(error: WireError) -> Self {
-        SendError::Network(error.into())
-    }
 }
 
 /// Where a snapshot goes.
@@ -55,7 +52,7 @@ pub(crate) async fn send(
     info: SnapshotInfo,
     snapshots: Snapshots,
 ) -> Result<SnapshotResponse<TypeConfig>, SendError> {
-    let (mut connection, _) = target.dialer.dial(target.to, target.address, Purpose::Snapshot).await?;
+    let (mut connection, _) = target.dialer.dial(target.to, target.address, Purpose::Snapshot).await.map_err(SendError::NotReached)?;
     feed(&mut connection, &SnapshotPart::Begin { vote: VoteV1::from(vote), meta }).await?;
     let (parts, ready) = mpsc::channel(limits::SNAPSHOT_PARTS_AHEAD);
     let reading = read_parts(snapshots.clone(), info.clone(), parts);
