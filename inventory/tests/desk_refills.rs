@@ -41,3 +41,13 @@ fn a_node_that_nobody_waits_at_any_more_asks_for_units_no_longer() {
     bench.pass(200);
     assert_eq!(bench.transcript(), "", "once");
 }
+
+#[test]
+fn units_on_their_way_back_are_reported_of_a_sku_that_sells_nothing_too() {
+    let mut bench = Bench::ready(1_000, 900);
+    bench.pass(1_000);
+    bench.desk.demand(bench.now);
+    bench.give_back(900);
+    let reported: Vec<u64> = bench.desk.demand(bench.now).iter().map(|demand| demand.provisional).collect();
+    assert_eq!(reported, [900]);
+}

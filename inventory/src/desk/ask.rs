@@ -80,13 +80,13 @@ pub enum Effect<W> {
     Propose(Bytes),
     /// Send this command to whoever leads; the Desk repeats it until it sees it applied.
     OpenSession(OpenSession),
-    /// Ask the leader for units of one SKU, in place of what was asked for before; of none, it is asked for no longer.
+    /// Ask the leader for units of one SKU, in place of what was asked for before.
     AskRefill {
         /// Of which SKU.
         sku: SkuId,
         /// Units that would serve the node for a while, by its sale rate.
         units: u64,
-        /// Units without which waiting buyers are not served; at most `units`.
+        /// Units without which waiting buyers are not served; at most `units`. None: those for whom it asked before wait no longer.
         needed: u64,
     },
     /// Ask the leader for its read index, confirmed by a quorum, and tell it by [`fresh`](super::Desk::fresh) with

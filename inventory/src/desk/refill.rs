@@ -51,8 +51,9 @@ impl<W> Desk<W> {
         let Some(shelf) = self.shelves.load(sku, self.generation, records) else { return };
         shelf.rate.per_second(now);
         let unpromised = shelf.unpromised();
-        // Nobody asks for all but for a buyer who waits, or for stock that is taken off sale: were half kept, and half of that the
-        // next time, the last units would come too late for him. Otherwise who goes on asking gets everything in the end.
+        // All is asked for a buyer who waits, or for stock that is taken off sale: were half kept, and half of that the next time, the
+        // last units would come too late for him. A leader who knows less may ask so for comfort, which costs this node a refill.
+        // Otherwise who goes on asking gets everything in the end.
         let kept = if units >= unpromised { 0 } else { (shelf.appetite() / 4).min(unpromised / 2) };
         let units = units.min(unpromised - kept);
         self.push_return(sku, units);
@@ -63,6 +64,9 @@ impl<W> Desk<W> {
         let Some(shelf) = self.shelves.get_mut(sku) else { return };
         if units > 0 {
             shelf.provisional = shelf.provisional.saturating_add(units);
+            // So that the next report tells it: they are not asked for again.
+            shelf.active = true;
+            self.active.insert(sku);
             self.forming.push_back(Pending::give_back(sku, units));
         }
     }

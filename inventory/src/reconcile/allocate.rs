@@ -44,22 +44,26 @@ impl Reconciler {
             self.collect(now, stock, None, missing, |_| 0, plan);
             return;
         }
+        // Of units that are on their way to buyers who wait nothing is spread, for they may be more than their node's part.
+        let somebody_waits = self.ready.iter().any(|ready| self.asks.get(&(stock.sku, ready.node)).is_some_and(|ask| ask.needed > 0));
         let left = self.refills(now, stock, plan);
         self.pre_allocate(stock, left, plan);
-        self.even_out(now, stock, plan);
+        if !somebody_waits {
+            self.even_out(now, stock, plan);
+        }
     }
 
-    /// Answers refill requests, the oldest first, so that of the last units each node gets its turn; what a node needs for
-    /// waiting buyers goes before what would be good for it. Returns what is left in the pool.
+    /// Answers refill requests: what nodes need for waiting buyers before what would be good for them, and then the oldest first, so
+    /// that of the last units each node gets its turn. Returns what is left in the pool.
     fn refills(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) -> u64 {
         let mut left = stock.pool;
         let nodes = self.ready.len().max(1) as u64;
         let asked = |ready: &Ready| self.asks.get(&(stock.sku, ready.node)).map(|ask| (*ready, *ask));
         let mut asks: Vec<_> = self.ready.iter().filter_map(asked).collect();
-        asks.sort_by_key(|(ready, ask)| (ask.since, ready.node));
-        // Whose buyers wait for more than there was. Were it taken from them for who asked later, and for them from him, neither
-        // would ever have it all.
-        let mut unserved = Vec::new();
+        asks.sort_by_key(|(ready, ask)| (ask.needed == 0, ask.since, ready.node));
+        // Nodes that keep what they have for buyers who waited longer: were it taken from them for who asked later, and for them
+        // from him, neither would ever have it all.
+        let mut keeping = Vec::new();
         for (ready, ask) in asks {
             // Shrinks with the pool, so that the last units are not all in one slice.
             let fair = (stock.pool / nodes).max(1);
@@ -70,16 +74,22 @@ impl Reconciler {
             }
             let share = stock.available() / nodes;
             let wanted = ask.needed.max(ask.units.min(share.saturating_sub(stock.slice(ready.session))));
+            let missing = ask.needed.saturating_sub(units);
+            // Before what is collected for it here counts as asked for.
+            let can_be_met = missing <= self.within_reach(now, stock, ready.node, &keeping);
             if wanted > units {
-                // For buyers who wait everybody gives but who waits longer; for comfort only those who have more than their share.
-                let keep = if ask.needed > units { 0 } else { share };
-                let keep = |other: &Ready| if unserved.contains(&other.node) { u64::MAX } else { keep };
+                // For buyers who wait everybody gives but who keeps; for comfort only those who have more than their share.
+                let share = if missing > 0 { 0 } else { share };
+                let keep = |other: &Ready| if keeping.contains(&other.node) { u64::MAX } else { share };
                 self.collect(now, stock, Some(ready.node), wanted - units, keep, plan);
             }
-            if units >= ask.needed {
+            if missing == 0 {
                 self.asks.remove(&(stock.sku, ready.node));
-            } else {
-                unserved.push(ready.node);
+            } else if let Some(rest) = self.asks.get_mut(&(stock.sku, ready.node)) {
+                (rest.units, rest.needed) = (rest.units.saturating_sub(units), missing);
+            }
+            if ask.needed > 0 && can_be_met {
+                keeping.push(ready.node);
             }
         }
         left
@@ -106,12 +116,8 @@ impl Reconciler {
         }
     }
 
-    /// A node that came late, after the others were given the stock, has nothing: those with more than their part give, but not
-    /// while units are on their way to buyers who wait, more of them perhaps than their node's part.
+    /// A node that came late, after the others were given the stock, has nothing: those with more than their part give.
     fn even_out(&mut self, now: Moment, stock: &SkuStock, plan: &mut Plan) {
-        if self.ready.iter().any(|ready| self.asks.get(&(stock.sku, ready.node)).is_some_and(|ask| ask.needed > 0)) {
-            return;
-        }
         let weights: u64 = self.ready.iter().map(|ready| ready.weight).sum();
         let buffer = per_mille(stock.available(), self.config.buffer_per_mille);
         let spread = stock.available() - buffer;
@@ -139,6 +145,16 @@ impl Reconciler {
             self.collected.insert((stock.sku, node), now);
             plan.collects.push((node, stock.sku, units));
         }
+    }
+
+    /// Units that nodes other than `but` and those that keep theirs may still give. What one was asked for is on its way; one that says
+    /// nothing gives nothing.
+    fn within_reach(&self, now: Moment, stock: &SkuStock, but: NodeId, keeping: &[NodeId]) -> u64 {
+        let is_heard = |node| self.reports.get(&node).is_some_and(|last| now < last.at.after(self.config.refill_ttl));
+        let is_asked = |node| self.collected.contains_key(&(stock.sku, node));
+        let of = |ready: &Ready| if is_asked(ready.node) { stock.slice(ready.session) } else { self.spare(stock, ready, 0).0 };
+        let others = self.ready.iter().filter(|ready| ready.node != but && !keeping.contains(&ready.node) && is_heard(ready.node));
+        others.map(of).fold(0, u64::saturating_add)
     }
 
     fn spare(&self, stock: &SkuStock, ready: &Ready, keep: u64) -> (u64, NodeId) {

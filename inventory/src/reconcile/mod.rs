@@ -241,8 +241,9 @@ impl Reconciler {
     fn forget_old(&mut self, now: Moment) {
         let again_after = self.config.again_after;
         self.collected.retain(|_, at| now < at.after(again_after));
-        self.asks.retain(|_, ask| now < ask.until);
+        // Those whose time is over too: something may have waited for their end.
         self.dirty.extend(self.asks.keys().map(|(sku, _)| *sku));
+        self.asks.retain(|_, ask| now < ask.until);
         self.dirty.extend(self.adjustments.keys().map(|(sku, _)| *sku));
     }
 }

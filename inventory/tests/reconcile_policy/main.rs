@@ -3,107 +3,14 @@
 // A test fails by panicking; helpers outside of test functions are no exception.
 #![allow(clippy::unwrap_used)]
 
+mod bench;
+mod refills;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use bench::{Bench, SHOE};
 use holdfast_inventory::*;
-
-const SHOE: SkuId = SkuId(0);
-
-/// Real state, three nodes with sessions, one SKU.
-struct Bench {
-    now: Moment,
-    stock: Inventory,
-    policy: Reconciler,
-}
-
-impl Bench {
-    fn new(units: u64, config: ReconcileConfig) -> Self {
-        let mut bench = Self { now: Moment(0), stock: Inventory::new(), policy: Reconciler::new(config) };
-        bench.stock.apply(LogIndex(1), &Entry::Members(Cow::Owned((1..=3).map(NodeId).collect())));
-        let params = Params { pooled_below_per_node: 10, sliced_above_per_node: 20, ..Params::default() };
-        bench.apply(&Command::Bootstrap(Bootstrap { params, secret: Secret([1; 16]) }));
-        bench.apply(&Command::CreateSku(CreateSku {
-            name: SkuName::new("shoe").unwrap(),
-            stock: units,
-            settings: SettingsPatch::default(),
-        }));
-        for node in 1..=3 {
-            bench.apply(&Command::OpenSession(OpenSession { node: NodeId(node), incarnation: Incarnation(1), attempt: Attempt(1) }));
-        }
-        bench.policy.elected(bench.now, &bench.stock);
-        bench
-    }
-
-    fn apply(&mut self, command: &Command<'_>) {
-        let index = LogIndex(self.stock.last_index().0 + 1);
-        let applied = self.stock.apply(index, &Entry::Command(self.stamp(), command.clone()));
-        self.policy.touched(&applied.touched);
-    }
-
-    fn stamp(&self) -> Stamp {
-        Stamp(1_000_000 + self.now.0 / 1000)
-    }
-
-    fn session(&self, node: u64) -> SessionId {
-        self.stock.session_of(NodeId(node)).map(|session| session.id).unwrap()
-    }
-
-    fn report(&mut self, node: u64) {
-        let (session, applied) = (self.session(node), self.stock.last_index());
-        let report = Report { node: NodeId(node), session: Some(session), applied, draining: false, demands: Vec::new() };
-        self.policy.report(self.now, report);
-    }
-
-    fn report_all(&mut self) {
-        for node in 1..=3 {
-            self.report(node);
-        }
-    }
-
-    /// What the policy does now; its proposals are applied at once.
-    fn wake(&mut self) -> Vec<Action> {
-        let actions = self.policy.wake(self.now, self.stock.last_index(), self.stamp(), &self.stock);
-        for action in &actions {
-            if let Action::Propose(command) = action {
-                self.apply(command);
-            }
-        }
-        actions
-    }
-
-    /// A node returns units of its slice.
-    fn give_back(&mut self, node: u64, units: u64) {
-        let session = self.stock.session_of(NodeId(node)).cloned().unwrap();
-        let requests = vec![Request::Return { sku: SHOE, units }];
-        self.apply(&Command::Batch(Batch { session: session.id, seq: Seq(session.last_seq.0 + 1), requests }));
-    }
-
-    fn slices(&self) -> (u64, [u64; 3]) {
-        let sku = self.stock.sku(SHOE).unwrap();
-        (sku.pool, [1, 2, 3].map(|node| sku.slice(self.session(node))))
-    }
-
-    /// Wakes every 50 ms; the nodes in `alive` report.
-    fn pass(&mut self, millis: u64, alive: &[u64]) -> Vec<Action> {
-        let mut actions = Vec::new();
-        for _ in 0..millis / 50 {
-            self.now = self.now.after(Millis(50));
-            for node in alive {
-                self.report(*node);
-            }
-            actions.extend(self.wake());
-        }
-        actions
-    }
-}
-
-fn asked_to_give(action: Action) -> Option<NodeId> {
-    match action {
-        Action::CollectReturn { node, .. } => Some(node),
-        Action::Propose(_) => None,
-    }
-}
 
 #[test]
 fn stock_is_spread_by_weight_and_a_buffer_stays_in_the_pool() {
@@ -167,88 +74,8 @@ fn a_small_stock_is_pooled_and_sliced_again_only_at_the_higher_threshold() {
     assert_eq!(bench.slices().1.iter().sum::<u64>(), 57, "and spread once more");
 }
 
-#[test]
-fn a_refill_is_granted_from_the_pool_and_shrinks_with_it() {
-    let mut bench = Bench::new(1_000, ReconcileConfig::default());
-    bench.report_all();
-    bench.wake();
-    bench.policy.refill(bench.now, NodeId(2), SHOE, 90, 1);
-    bench.wake();
-    assert_eq!(bench.slices(), (67, [300, 333, 300]));
-    bench.policy.refill(bench.now, NodeId(2), SHOE, 90, 60);
-    bench.wake();
-    assert_eq!(bench.slices(), (7, [300, 393, 300]), "buyers who wait are served whole");
-}
-
-#[test]
-fn a_refill_beyond_the_pool_collects_returns_from_those_who_have() {
-    let mut bench = Bench::new(1_000, ReconcileConfig::default());
-    bench.report_all();
-    bench.wake();
-    bench.policy.refill(bench.now, NodeId(2), SHOE, 500, 500);
-    let actions = bench.wake();
-    let collect = |node, units| Action::CollectReturn { node: NodeId(node), sku: SHOE, units };
-    assert!(actions.contains(&collect(1, 300)) && actions.contains(&collect(3, 100)), "{actions:?}");
-    assert_eq!(bench.slices().0, 0);
-    assert!(!bench.wake().iter().any(|action| matches!(action, Action::CollectReturn { .. })), "not twice at once");
-}
-
 /// They come in several returns. What is there already would else go back to those who have nothing left, over and over.
-#[test]
-fn what_is_collected_for_a_buyer_who_wants_all_there_is_stays_until_he_has_it() {
-    let mut bench = Bench::new(1_000, ReconcileConfig::default());
-    bench.report_all();
-    bench.wake();
-    bench.policy.refill(bench.now, NodeId(2), SHOE, 700, 700);
-    bench.wake();
-    bench.give_back(1, 300);
-    bench.policy.refill(bench.now, NodeId(2), SHOE, 600, 600);
-    let actions = bench.wake();
-    assert!(!actions.iter().any(|action| matches!(action, Action::CollectReturn { node: NodeId(2), .. })), "{actions:?}");
-    assert_eq!(bench.slices(), (0, [0, 700, 300]));
-}
-
 /// Both want more than half of what is left: were it taken from each for the other, neither would ever have it all.
-#[test]
-fn of_two_who_need_units_the_second_takes_none_from_the_first() {
-    let mut bench = Bench::new(1_000, ReconcileConfig::default());
-    bench.report_all();
-    bench.wake();
-    bench.policy.refill(bench.now, NodeId(2), SHOE, 700, 700);
-    bench.now = bench.now.after(Millis(1));
-    bench.policy.refill(bench.now, NodeId(1), SHOE, 600, 600);
-    let asked: Vec<NodeId> = bench.wake().into_iter().filter_map(asked_to_give).collect();
-    assert_eq!(asked, [NodeId(1), NodeId(3)], "for the first both others give, for the second nobody is left");
-    bench.give_back(1, 300);
-    bench.give_back(3, 300);
-    bench.policy.refill(bench.now, NodeId(2), SHOE, 600, 600);
-    bench.wake();
-    bench.now = bench.now.after(Millis(101));
-    bench.policy.refill(bench.now, NodeId(1), SHOE, 600, 600);
-    let asked: Vec<NodeId> = bench.wake().into_iter().filter_map(asked_to_give).collect();
-    assert_eq!((bench.slices(), asked), ((0, [0, 1_000, 0]), vec![NodeId(2)]), "the first has what he needs, and is asked now");
-}
-
-#[test]
-fn who_has_asked_longest_gets_the_last_units() {
-    let mut bench = Bench::new(1_000, ReconcileConfig::default());
-    bench.report_all();
-    bench.wake();
-    // The pool's 100 go to node 1; nodes 3 and 2 then ask in vain, and node 1 once more.
-    bench.policy.refill(bench.now, NodeId(1), SHOE, 100, 100);
-    bench.wake();
-    for node in [3, 2, 1, 3] {
-        bench.policy.refill(bench.now, NodeId(node), SHOE, 60, 60);
-        bench.now = bench.now.after(Millis(1));
-    }
-    bench.give_back(1, 60);
-    bench.wake();
-    assert_eq!(bench.slices(), (0, [340, 300, 360]), "node 3 asked first");
-    bench.give_back(1, 60);
-    bench.wake();
-    assert_eq!(bench.slices(), (0, [280, 360, 360]), "then node 2, though the id of node 1 is lower");
-}
-
 #[test]
 fn a_negative_adjustment_withholds_grants_and_collects() {
     let mut bench = Bench::new(1_000, ReconcileConfig::default());
