@@ -1,5 +1,8 @@
 //! What a Desk asks the leader for, and what it gives back when the leader asks.
 
+// A test fails by panicking; helpers outside of test functions are no exception.
+#![allow(clippy::unwrap_used)]
+
 mod bench;
 
 use bench::Bench;
