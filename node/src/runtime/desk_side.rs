@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use holdfast_inventory::desk::{Ask, Desk, Effect};
-use holdfast_inventory::{Applied, BatchResult, CommandOutcome, Inventory, LogIndex, Moment, Stamp};
+use holdfast_inventory::{Applied, BatchResult, CommandOutcome, Inventory, LogIndex, Moment, Outcome, Stamp};
 use holdfast_raft::Observer;
 use holdfast_storage::abort;
 use tokio::sync::mpsc;
@@ -161,6 +161,9 @@ impl Runtime {
             && batch.node == Some(self.config.node)
             && let BatchResult::Judged(outcomes) = &batch.result
         {
+            if outcomes.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Accepted { .. })) {
+                abort::point("answer");
+            }
             self.metrics.batch_requests.record(outcomes.outcomes.len() as f64);
             let since = self.proposed_at.swap(0, Ordering::AcqRel);
             if since != 0 {
@@ -176,7 +179,6 @@ impl Observer for Runtime {
         let Some(last) = batch.last() else { return };
         let (index, stamp): (LogIndex, Stamp) = (last.index, last.stamp);
         self.clock.saw(stamp);
-        abort::point("answer");
         for applied in &batch {
             self.observe(applied);
         }
