@@ -127,6 +127,12 @@ impl Cluster {
         })
     }
 
+    /// Whether the wall clock of this node too may be wrong: those of a majority never are, for the cluster clock follows them.
+    pub(crate) fn may_be_wrong(&self, node: u64) -> bool {
+        let wrong = self.members.iter().filter(|(other, member)| **other != node && member.wall_offset_ms.get() != 0).count();
+        wrong < (self.members.len() - 1) / 2
+    }
+
     /// The wall clock of the host that runs now, against simulated time.
     pub(crate) fn wall_offset_ms(&self) -> i64 {
         let own = network::own_name();

@@ -54,6 +54,9 @@ impl World {
         let machine = &cluster.members[&node];
         let own = host(node);
         let others = || cluster.members.keys().map(|other| host(*other)).filter(|other| *other != own);
+        if matches!(fault, Fault::WallClock(_)) && !cluster.may_be_wrong(node) {
+            return;
+        }
         match fault {
             Fault::Kill | Fault::PowerCut => {
                 let how = if fault == Fault::Kill { End::Killed } else { End::PowerCut };
