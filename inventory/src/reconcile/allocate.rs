@@ -150,7 +150,7 @@ impl Reconciler {
     /// Units that nodes other than `but` and those that keep theirs may still give. What one was asked for is on its way; one that says
     /// nothing gives nothing.
     fn within_reach(&self, now: Moment, stock: &SkuStock, but: NodeId, keeping: &[NodeId]) -> u64 {
-        let is_heard = |node| self.reports.get(&node).is_some_and(|last| now < last.at.after(self.config.refill_ttl));
+        let is_heard = |node| self.reports.get(&node).is_some_and(|last| now < last.at.after(self.config.silent_after));
         let is_asked = |node| self.collected.contains_key(&(stock.sku, node));
         let of = |ready: &Ready| if is_asked(ready.node) { stock.slice(ready.session) } else { self.spare(stock, ready, 0).0 };
         let others = self.ready.iter().filter(|ready| ready.node != but && !keeping.contains(&ready.node) && is_heard(ready.node));

@@ -21,6 +21,8 @@ pub struct ReconcileConfig {
     pub tick_idle: Millis,
     /// How long a refill request is remembered.
     pub refill_ttl: Millis,
+    /// A node that has not reported for so long is not counted on for units that buyers elsewhere wait for.
+    pub silent_after: Millis,
     /// Pause before the same units are collected, or the same session is closed, once more.
     pub again_after: Millis,
 }
@@ -35,6 +37,7 @@ impl Default for ReconcileConfig {
             tick_while_held: Millis(1_000),
             tick_idle: Millis(10_000),
             refill_ttl: Millis(200),
+            silent_after: Millis(200),
             again_after: Millis(100),
         }
     }

@@ -208,7 +208,7 @@ fn desk(random: &mut Random, params: &Params, request_ttl: u64) -> DeskConfig {
 }
 
 fn reconcile(random: &mut Random) -> ReconcileConfig {
-    ReconcileConfig {
+    let config = ReconcileConfig {
         buffer_per_mille: random.one([0, 100, 1_000]),
         reclaim_after: Millis(random.one([60, 200])),
         tick_at_least: Millis(10),
@@ -217,7 +217,8 @@ fn reconcile(random: &mut Random) -> ReconcileConfig {
         refill_ttl: Millis(random.one([50, 100])),
         again_after: Millis(random.one([10, 50])),
         ..ReconcileConfig::default()
-    }
+    };
+    ReconcileConfig { silent_after: config.refill_ttl, ..config }
 }
 
 /// Orders always, and a random choice of the rest.
