@@ -54,3 +54,80 @@ fn units_on_their_way_back_are_reported_of_a_sku_that_sells_nothing_too() {
     let reported: Vec<u64> = bench.desk.demand(bench.now).iter().map(|demand| demand.provisional).collect();
     assert_eq!(reported, [900]);
 }
+
+/// A node that was granted 10 units for "a", and asked to give 10 back while "a" is in flight. Its other orders are in `late`; "a" is
+/// going to be one that another node sold before.
+fn asked_back_while_promised(late: &[&'static str]) -> Bench {
+    let mut bench = Bench::ready(100, 0);
+    bench.grant_elsewhere(100);
+    bench.ask("a", 10);
+    late.iter().for_each(|key| bench.ask(key, 10));
+    bench.pass(60);
+    bench.take_elsewhere(10);
+    bench.grant(10);
+    bench.sell_elsewhere("a", 10);
+    bench.transcript();
+    bench.give_back(10);
+    assert_eq!(bench.transcript(), "", "promised");
+    bench
+}
+
+#[test]
+fn units_asked_back_while_they_were_promised_go_back_once_their_order_is_not_one() {
+    let mut bench = asked_back_while_promised(&[]);
+    bench.commit_proposal(0);
+    assert_eq!(bench.transcript(), "a: Replayed\npropose session 4 seq 2: return 10");
+}
+
+#[test]
+fn units_that_are_owed_stay_for_who_waits_here() {
+    let mut bench = asked_back_while_promised(&["b"]);
+    bench.commit_proposal(0);
+    bench.pass(10);
+    assert_eq!(bench.transcript(), "a: Replayed\nask refill of 0: 0, needed 0\npropose session 4 seq 2: b");
+}
+
+#[test]
+fn nothing_is_owed_of_what_was_granted_later() {
+    let mut bench = asked_back_while_promised(&[]);
+    bench.take_elsewhere(10);
+    bench.grant(10);
+    bench.commit_proposal(0);
+    assert_eq!(bench.transcript(), "a: Replayed");
+}
+
+#[test]
+fn nothing_is_owed_for_who_has_waited_long_enough() {
+    let mut bench = asked_back_while_promised(&[]);
+    bench.pass(200);
+    bench.transcript();
+    bench.commit_proposal(0);
+    assert_eq!(bench.transcript(), "a: Replayed");
+}
+
+#[test]
+fn who_is_served_with_fewer_units_than_were_needed_needs_the_rest_no_longer() {
+    let mut bench = Bench::ready(100, 0);
+    bench.grant_elsewhere(100);
+    bench.ask("a", 10);
+    bench.ask("b", 10);
+    bench.pass(60);
+    bench.take_elsewhere(10);
+    bench.grant(10);
+    bench.sell_elsewhere("a", 10);
+    assert!(bench.transcript().contains("ask refill of 0: 10, needed 10\npropose session 4 seq 1: a"), "for b");
+    bench.commit_proposal(0);
+    bench.pass(10);
+    assert_eq!(bench.transcript(), "a: Replayed\nask refill of 0: 0, needed 0\npropose session 4 seq 2: b");
+}
+
+#[test]
+fn who_gets_all_that_was_needed_says_nothing_more() {
+    let mut bench = Bench::ready(100, 0);
+    bench.grant_elsewhere(100);
+    bench.ask("a", 10);
+    bench.take_elsewhere(10);
+    bench.grant(10);
+    bench.commit_proposal(0);
+    assert_eq!(bench.transcript(), "ask refill of 0: 10, needed 10\npropose session 4 seq 1: a\na: accepted at 9");
+}

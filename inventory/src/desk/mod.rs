@@ -50,7 +50,7 @@ pub use config::*;
 pub use demand::*;
 pub use records::*;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::planted::{self, Planted};
 use crate::{Attempt, LogIndex, Moment, NodeId, SessionId, SkuId, Stamp};
@@ -80,6 +80,8 @@ pub struct Desk<W> {
     generation: u64,
     /// SKUs that somebody waits for.
     hungry: BTreeSet<SkuId>,
+    /// Units that the leader asked back while they were promised, and until when it may still want them.
+    owed: BTreeMap<SkuId, (u64, Moment)>,
     /// SKUs that sold something since they were last found idle.
     active: BTreeSet<SkuId>,
     /// Requests that wait for a session.
@@ -110,6 +112,7 @@ impl<W> Desk<W> {
             shelves: Shelves::new(),
             generation: 0,
             hungry: BTreeSet::new(),
+            owed: BTreeMap::new(),
             active: BTreeSet::new(),
             lobby: VecDeque::new(),
             forming: VecDeque::new(),

@@ -29,6 +29,7 @@ impl<W> Desk<W> {
         }
         shelf.refill_asked = Some(now);
         let needed = shelf.waiting_units(sku).saturating_sub(shelf.unpromised());
+        shelf.told_needed = needed;
         let units = shelf.appetite().max(needed).max(1);
         out.push(Effect::AskRefill { sku, units, needed });
     }
@@ -37,7 +38,11 @@ impl<W> Desk<W> {
     pub(super) fn ask_no_longer(&mut self, sku: SkuId, out: &mut Vec<Effect<W>>) {
         let can_refill = self.can_refill();
         let Some(shelf) = self.shelves.get_mut(sku) else { return };
-        if shelf.waiting_units(sku) == 0 && shelf.refill_asked.take().is_some() && can_refill {
+        if shelf.waiting_units(sku) > 0 || shelf.told_needed == 0 {
+            return;
+        }
+        (shelf.refill_asked, shelf.told_needed) = (None, 0);
+        if can_refill {
             out.push(Effect::AskRefill { sku, units: shelf.appetite(), needed: 0 });
         }
     }
@@ -55,9 +60,22 @@ impl<W> Desk<W> {
         // last units would come too late for him. A leader who knows less may ask so for comfort, which costs this node a refill.
         // Otherwise who goes on asking gets everything in the end.
         let kept = if units >= unpromised { 0 } else { (shelf.appetite() / 4).min(unpromised / 2) };
-        let units = units.min(unpromised - kept);
-        self.push_return(sku, units);
+        if units > unpromised {
+            self.owed.insert(sku, (units - unpromised, now.after(self.config.refill_wait)));
+        }
+        self.push_return(sku, units.min(unpromised - kept));
         self.launch(now, out);
+    }
+
+    /// Gives back what was asked for while it was promised, once it is free after all: its order was refused. Nothing is taken from who
+    /// waits here, and nothing for those who have waited long enough by then.
+    pub(super) fn give_owed(&mut self, now: Moment, sku: SkuId) {
+        let (Some((units, until)), Some(shelf)) = (self.owed.remove(&sku), self.shelves.get_mut(sku)) else { return };
+        let free = if shelf.waiting_units(sku) > 0 || now >= until { 0 } else { shelf.unpromised().min(units) };
+        if free < units && now < until {
+            self.owed.insert(sku, (units - free, until));
+        }
+        self.push_return(sku, free);
     }
 
     fn push_return(&mut self, sku: SkuId, units: u64) {

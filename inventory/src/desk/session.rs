@@ -156,7 +156,7 @@ impl<W> Desk<W> {
         self.generation += 1;
         for shelf in self.shelves.iter_mut() {
             shelf.provisional = 0;
-            shelf.refill_asked = None;
+            (shelf.refill_asked, shelf.told_needed) = (None, 0);
         }
         let flying = self.flight.take().map(|flight| flight.items).unwrap_or_default();
         let mut forming = std::mem::take(&mut self.forming);

@@ -22,6 +22,8 @@ pub(super) struct Shelf<W> {
     pub(super) rate: Rate,
     /// When a refill was asked for last, if its units have not come.
     pub(super) refill_asked: Option<Moment>,
+    /// Units that the leader was told are needed for who waits, and that have not come.
+    pub(super) told_needed: u64,
     /// Who waits for units of this SKU, or for a proof that there are none. In order of arrival.
     pub(super) waiting: VecDeque<Pending<W>>,
     /// Whether it stands in the Desk's list of active SKUs.
@@ -37,6 +39,7 @@ impl<W> Shelf<W> {
             provisional: 0,
             rate: Rate::default(),
             refill_asked: None,
+            told_needed: 0,
             waiting: VecDeque::new(),
             active: false,
         }
@@ -45,6 +48,7 @@ impl<W> Shelf<W> {
     pub(super) fn refresh(&mut self, view: SkuView, read_at: (LogIndex, Stamp), generation: u64) {
         if view.slice > self.view.slice {
             self.refill_asked = None;
+            self.told_needed = self.told_needed.saturating_sub(view.slice - self.view.slice);
         }
         self.view = view;
         self.read_at = read_at;

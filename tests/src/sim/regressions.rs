@@ -9,5 +9,6 @@ pub const SEEDS: &[(u64, &str)] = &[
     (6_687, "of ten nodes that asked for one unit the lowest ids got it over and over, and the highest gave no definite answer"),
     (6_820, "a refill was promised at an index where there was none to come"),
     (7_616, "the same, when a Desk was told several entries at once"),
+    (8_560, "of ten nodes that passed one unit around the last heard too late that the state is full"),
     (2_013_647, "what was collected for a buyer who wanted all that was left went back to nodes that had nothing"),
 ];
