@@ -61,7 +61,9 @@ fn asked_back_while_promised(late: &[&'static str]) -> Bench {
     let mut bench = Bench::ready(100, 0);
     bench.grant_elsewhere(100);
     bench.ask("a", 10);
-    late.iter().for_each(|key| bench.ask(key, 10));
+    for key in late {
+        bench.ask(key, 10);
+    }
     bench.pass(60);
     bench.take_elsewhere(10);
     bench.grant(10);
