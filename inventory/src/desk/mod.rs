@@ -59,7 +59,7 @@ use flight::Flight;
 use keys::KeysInProgress;
 use pending::Pending;
 use proofs::Proofs;
-use refill::Drain;
+use refill::{Debt, Drain};
 use session::Standing;
 use shelf::Shelves;
 
@@ -80,8 +80,8 @@ pub struct Desk<W> {
     generation: u64,
     /// SKUs that somebody waits for.
     hungry: BTreeSet<SkuId>,
-    /// Units that the leader asked back while they were promised, and until when it may still want them.
-    owed: BTreeMap<SkuId, (u64, Moment)>,
+    /// Units that the leader asked back while they were promised.
+    debts: BTreeMap<SkuId, Debt>,
     /// SKUs that sold something since they were last found idle.
     active: BTreeSet<SkuId>,
     /// Requests that wait for a session.
@@ -112,7 +112,7 @@ impl<W> Desk<W> {
             shelves: Shelves::new(),
             generation: 0,
             hungry: BTreeSet::new(),
-            owed: BTreeMap::new(),
+            debts: BTreeMap::new(),
             active: BTreeSet::new(),
             lobby: VecDeque::new(),
             forming: VecDeque::new(),

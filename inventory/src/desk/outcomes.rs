@@ -40,8 +40,7 @@ impl<W> Desk<W> {
             let Some(shelf) = self.shelves.get_mut(sku) else { continue };
             if let Some(view) = records.view(sku) {
                 if view.slice > shelf.view.slice {
-                    // Granted by who knows what was asked back.
-                    self.owed.remove(&sku);
+                    self.debts.remove(&sku);
                 }
                 shelf.refresh(view, read_at, self.generation);
             }
@@ -83,13 +82,9 @@ impl<W> Desk<W> {
                 self.release_claims(pending);
             }
         }
-        let freed = self.freed(&items, outcomes);
         let before = out.len();
         for (pending, outcome) in items.into_iter().zip(&outcomes.outcomes) {
             self.settle_one(now, pending, *outcome, outcomes, records, out);
-        }
-        for sku in freed {
-            self.give_owed(now, sku);
         }
         let answered = out[before..].iter().filter(|effect| matches!(effect, Effect::Answer(..))).count();
         if is_cut {
@@ -98,20 +93,6 @@ impl<W> Desk<W> {
         } else {
             self.batch_completed(now, answered);
         }
-    }
-
-    /// SKUs of which units were asked back, and did not go to the order that they were promised to.
-    fn freed(&self, items: &[Pending<W>], outcomes: &BatchOutcomes) -> Vec<SkuId> {
-        let mut freed = Vec::new();
-        if self.owed.is_empty() {
-            return freed;
-        }
-        for (pending, outcome) in items.iter().zip(&outcomes.outcomes) {
-            if !matches!(outcome, Outcome::Accepted { .. }) {
-                pending.for_each_claim(|sku, _| freed.push(sku));
-            }
-        }
-        freed
     }
 
     fn settle_one(

@@ -134,11 +134,13 @@ impl<W> Desk<W> {
             return;
         }
         let were_units_needed = shelf.waiting_units(sku) > 0;
-        let queue = std::mem::take(&mut shelf.waiting);
-        self.waiting -= queue.len();
+        let waiting = shelf.waiting.len();
         self.hungry.remove(&sku);
         let can_refill = self.can_refill();
-        for mut pending in queue {
+        // One by one from the front to the back, so that what is asked for meanwhile counts those who are still to be looked at.
+        for _ in 0..waiting {
+            let Some(mut pending) = self.shelves.get_mut(sku).and_then(|shelf| shelf.waiting.pop_front()) else { break };
+            self.waiting -= 1;
             if pending.deadline <= now {
                 self.give_up(now, pending, records, out);
                 continue;

@@ -33,10 +33,14 @@ impl Bench {
         let mut bench = Self { now: Moment(0), inventory, desk, proposed: Vec::new(), lines: Vec::new(), out: Vec::new() };
         let params = Params { pooled_below_per_node: 2, sliced_above_per_node: 4, ..Params::default() };
         bench.commit_untold(&Command::Bootstrap(Bootstrap { params, secret: Secret([3; 16]) }));
-        let settings = SettingsPatch { hold_ttl: Some(Millis(0)), ..SettingsPatch::default() };
-        let name = SkuName::new("shoe").unwrap();
-        bench.commit_untold(&Command::CreateSku(CreateSku { name, stock, settings }));
+        bench.create_sku("shoe", stock);
         bench
+    }
+
+    pub fn create_sku(&mut self, name: &str, stock: u64) {
+        let settings = SettingsPatch { hold_ttl: Some(Millis(0)), ..SettingsPatch::default() };
+        let name = SkuName::new(name).unwrap();
+        self.commit_untold(&Command::CreateSku(CreateSku { name, stock, settings }));
     }
 
     /// With a leader, a session and a proof, and a slice of so many units.
@@ -103,7 +107,11 @@ impl Bench {
     }
 
     fn ask_of(&self, key: &'static str, units: u32) -> Ask {
-        let lines: Lines = [Line { sku: SkuId(0), units }].into_iter().collect();
+        self.ask_for(key, &[(SkuId(0), units)])
+    }
+
+    pub fn ask_for(&self, key: &'static str, lines: &[(SkuId, u32)]) -> Ask {
+        let lines: Lines = lines.iter().map(|&(sku, units)| Line { sku, units }).collect();
         let (buyer, state) = ("ann", &self.inventory);
         Ask {
             key: Some(state.key_hash("", buyer, key)),
@@ -123,6 +131,15 @@ impl Bench {
     /// A buyer asks; waiter and key are called the same.
     pub fn ask(&mut self, key: &'static str, units: u32) {
         self.ask_as(key, key, units);
+    }
+
+    /// A buyer whose order is good for so long.
+    pub fn ask_until(&mut self, key: &'static str, units: u32, lasting: Millis) {
+        let mut ask = self.ask_of(key, units);
+        if let Request::Order(order) = &mut ask.request {
+            order.apply_before = self.stamp() + lasting;
+        }
+        self.admit(key, ask);
     }
 
     /// Each asks for one unit, in turn.
@@ -240,8 +257,12 @@ impl Bench {
 
     /// Units go to the other node's slice.
     pub fn grant_elsewhere(&mut self, units: u64) {
+        self.grant_elsewhere_of(SkuId(0), units);
+    }
+
+    pub fn grant_elsewhere_of(&mut self, sku: SkuId, units: u64) {
         let session = self.other_session();
-        self.commit(&Command::Grant(vec![Grant { sku: SkuId(0), session, units }]));
+        self.commit(&Command::Grant(vec![Grant { sku, session, units }]));
     }
 
     /// The other node gives units back.
