@@ -50,7 +50,7 @@ pub use config::*;
 pub use demand::*;
 pub use records::*;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::planted::{self, Planted};
 use crate::{Attempt, LogIndex, Moment, NodeId, SessionId, SkuId, Stamp};
@@ -59,7 +59,7 @@ use flight::Flight;
 use keys::KeysInProgress;
 use pending::Pending;
 use proofs::Proofs;
-use refill::{Debt, Drain};
+use refill::Drain;
 use session::Standing;
 use shelf::Shelves;
 
@@ -80,8 +80,6 @@ pub struct Desk<W> {
     generation: u64,
     /// SKUs that somebody waits for.
     hungry: BTreeSet<SkuId>,
-    /// Units that the leader asked back while they were promised.
-    debts: BTreeMap<SkuId, Debt>,
     /// SKUs that sold something since they were last found idle.
     active: BTreeSet<SkuId>,
     /// Requests that wait for a session.
@@ -112,7 +110,6 @@ impl<W> Desk<W> {
             shelves: Shelves::new(),
             generation: 0,
             hungry: BTreeSet::new(),
-            debts: BTreeMap::new(),
             active: BTreeSet::new(),
             lobby: VecDeque::new(),
             forming: VecDeque::new(),

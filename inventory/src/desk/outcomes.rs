@@ -39,9 +39,6 @@ impl<W> Desk<W> {
         for &sku in touched {
             let Some(shelf) = self.shelves.get_mut(sku) else { continue };
             if let Some(view) = records.view(sku) {
-                if view.slice > shelf.view.slice {
-                    self.debts.remove(&sku);
-                }
                 shelf.refresh(view, read_at, self.generation);
             }
         }

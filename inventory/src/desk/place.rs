@@ -11,9 +11,9 @@ pub(super) enum Placement {
     Fits,
     /// Units exist that are not at hand, or are promised to others whose outcome is awaited.
     WaitForUnits(SkuId),
-    /// There seem to be no units, which is not proven.
+    /// There seem to be no units, or no room for an order, which is not proven.
     WaitForProof(SkuId),
-    /// There are no units: proven.
+    /// There are no units, or there is no room: proven.
     Refuse(Refusal),
 }
 
@@ -45,7 +45,16 @@ impl<W> Desk<W> {
                 _ => {}
             }
         }
-        refused.map_or(placement, Placement::Refuse)
+        match (refused, placement) {
+            (Some(refusal), _) => Placement::Refuse(refusal),
+            // Units are not fetched for who would be refused with them in hand.
+            (None, Placement::WaitForUnits(sku)) if pending.is_order() => match records.has_room(pending.ask.buyer) {
+                Ok(()) => placement,
+                Err(refusal) if is_fresh => Placement::Refuse(refusal),
+                Err(_) => Placement::WaitForProof(sku),
+            },
+            (None, placement) => placement,
+        }
     }
 
     /// Carries out what [`judge`](Self::judge) said. Without a session everything that is not refused waits.
@@ -191,8 +200,8 @@ impl<W> Desk<W> {
             | Refusal::InsufficientStock { sku, .. }
             | Refusal::SoldOut { sku, .. }
             | Refusal::Refilling { sku } => self.shelves.get(sku).map(|shelf| shelf.read_at),
-            // The buyer's units are read when they are refused.
-            Refusal::BuyerLimit { .. } => Some(records.applied()),
+            // The buyer's units and the room are read when they are refused.
+            Refusal::BuyerLimit { .. } | Refusal::Capacity { .. } => Some(records.applied()),
             _ => None,
         };
         read_at.map_or(self.applied, |read_at| read_at.max(self.applied))

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Attempt, BatchOutcomes, BuyerHash, Incarnation, Inventory, KeyHash, KeyRecord, LogIndex, NodeId, Seq, SessionId, SkuId, SkuView, Stamp,
+    Attempt, BatchOutcomes, BuyerHash, Incarnation, Inventory, KeyHash, KeyRecord, LogIndex, NodeId, Refusal, Seq, SessionId, SkuId,
+    SkuView, Stamp,
 };
 
 /// The state of this node, as far as it is applied.
@@ -17,6 +18,8 @@ pub trait Records {
     fn view(&self, sku: SkuId) -> Option<SkuView>;
     /// Units held and confirmed by a buyer.
     fn buyer_units(&self, buyer: BuyerHash, sku: SkuId) -> u32;
+    /// Whether one more order of a buyer can be remembered; else [`Refusal::Capacity`].
+    fn has_room(&self, buyer: Option<BuyerHash>) -> Result<(), Refusal>;
     /// The last applied index and the cluster clock there.
     fn applied(&self) -> (LogIndex, Stamp);
     /// How many SKUs there are: their numbers are `0..sku_count`.
@@ -68,6 +71,10 @@ impl Records for NodeRecords<'_> {
 
     fn buyer_units(&self, buyer: BuyerHash, sku: SkuId) -> u32 {
         self.inventory.buyer_units(buyer, sku)
+    }
+
+    fn has_room(&self, buyer: Option<BuyerHash>) -> Result<(), Refusal> {
+        self.inventory.has_room(buyer)
     }
 
     fn applied(&self) -> (LogIndex, Stamp) {

@@ -1,7 +1,5 @@
 //! Units that come and go between this node and the leader: refill, return, drain.
 
-use std::collections::BTreeSet;
-
 use crate::desk::pending::Pending;
 use crate::desk::{Desk, Effect, Records};
 use crate::{Moment, SkuId};
@@ -15,14 +13,6 @@ pub(super) enum Drain {
     Going,
     /// Nothing waits and no slice is left.
     Done,
-}
-
-/// Units of one SKU that the leader asked back while they were promised to orders. It ends when it is paid, after a while, with the
-/// session, and when the slice grows: then the leader knew better.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Debt {
-    units: u64,
-    until: Moment,
 }
 
 impl<W> Desk<W> {
@@ -70,32 +60,9 @@ impl<W> Desk<W> {
         // last units would come too late for him. A leader who knows less may ask so for comfort, which costs this node a refill.
         // Otherwise who goes on asking gets everything in the end.
         let kept = if units >= unpromised { 0 } else { (shelf.appetite() / 4).min(unpromised / 2) };
-        if units > unpromised {
-            let until = now.after(self.config.refill_wait);
-            self.debts.insert(sku, Debt { units: units - unpromised, until });
-        } else {
-            self.debts.remove(&sku);
-        }
-        self.push_return(sku, units.min(unpromised - kept));
+        let units = units.min(unpromised - kept);
+        self.push_return(sku, units);
         self.launch(now, out);
-    }
-
-    /// Gives back what was asked for while it was promised, once it is free after all: its order was refused, or given up. Nothing is
-    /// taken from who waits here for this SKU or for another one beside it, and nothing for those who have waited long enough by then.
-    pub(super) fn pay_debts(&mut self, now: Moment, records: &impl Records) {
-        let waiting = self.hungry.iter().filter_map(|&sku| self.shelves.get(sku)).flat_map(|shelf| &shelf.waiting);
-        let wanted: BTreeSet<SkuId> = waiting.flat_map(|pending| pending.lines().iter().map(|line| line.sku)).collect();
-        for (sku, Debt { units, until }) in std::mem::take(&mut self.debts) {
-            if now >= until {
-                continue;
-            }
-            let shelf = self.shelves.load(sku, self.generation, records).filter(|_| !wanted.contains(&sku));
-            let free = shelf.map_or(0, |shelf| shelf.unpromised()).min(units);
-            self.push_return(sku, free);
-            if free < units {
-                self.debts.insert(sku, Debt { units: units - free, until });
-            }
-        }
     }
 
     fn push_return(&mut self, sku: SkuId, units: u64) {

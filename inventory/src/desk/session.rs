@@ -154,7 +154,6 @@ impl<W> Desk<W> {
     pub(super) fn lose_session(&mut self, now: Moment, out: &mut Vec<Effect<W>>) {
         self.standing.next_attempt(now);
         self.generation += 1;
-        self.debts.clear();
         for shelf in self.shelves.iter_mut() {
             shelf.provisional = 0;
             (shelf.refill_asked, shelf.told_needed) = (None, 0);

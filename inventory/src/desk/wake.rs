@@ -18,27 +18,21 @@ impl<W> Desk<W> {
         if self.proofs.wanted {
             self.probe(now, out);
         }
-        if self.wants_pump() && now >= self.next_pump {
+        if !self.hungry.is_empty() && now >= self.next_pump {
             self.next_pump = now.after(EXPIRY_GRAIN);
             self.pump_all(now, records, out);
             for sku in self.hungry.iter().copied().collect::<Vec<_>>() {
                 self.ask_refill(now, sku, out);
             }
-            self.pay_debts(now, records);
         }
         self.advance_drain(records);
         self.launch(now, out);
     }
 
-    /// Whether somebody waits for units, or the leader for some from here.
-    fn wants_pump(&self) -> bool {
-        !self.hungry.is_empty() || !self.debts.is_empty()
-    }
-
     /// When [`wake`](Self::wake) should be called; none if only events can change anything.
     pub fn wake_at(&self) -> Option<Moment> {
         let expiry = (self.next_expiry < Moment(u64::MAX)).then_some(self.next_expiry);
-        let pump = self.wants_pump().then_some(self.next_pump);
+        let pump = (!self.hungry.is_empty()).then_some(self.next_pump);
         let probe = (self.proofs.wanted && self.leader.is_some()).then(|| self.proofs.ask_at(self.config.probe_again));
         [expiry, pump, probe, self.launch_at(), self.resend_at(), self.open_at()].into_iter().flatten().min()
     }

@@ -59,7 +59,7 @@ impl Inventory {
         Ok(Plan { key, fingerprint, buyer: hash, previous: buyer.map(|buyer| buyer.latest.order()), hold })
     }
 
-    fn judge_capacity(&self, buyer: Option<&Buyer>) -> Result<(), Refusal> {
+    pub(super) fn judge_capacity(&self, buyer: Option<&Buyer>) -> Result<(), Refusal> {
         if buyer.is_some_and(|buyer| buyer.keys >= self.params().max_orders_per_buyer) {
             return Err(Refusal::Capacity { of_buyer: true });
         }

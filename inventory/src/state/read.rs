@@ -6,8 +6,8 @@ use super::hashing::{self, Domain, Keyed};
 use super::pages::Packed;
 use super::{Inventory, Session, Sku};
 use crate::{
-    BuyerHash, Epoch, Fingerprint, KeyHash, KeyRecord, Line, LogIndex, Millis, NodeId, Order, OrderRef, Params, Secret, SessionId, SkuId,
-    SkuView, Stamp, Status, StatusAt,
+    BuyerHash, Epoch, Fingerprint, KeyHash, KeyRecord, Line, LogIndex, Millis, NodeId, Order, OrderRef, Params, Refusal, Secret, SessionId,
+    SkuId, SkuView, Stamp, Status, StatusAt,
 };
 
 /// An order as it is now.
@@ -166,6 +166,15 @@ impl Inventory {
     /// Units of a SKU that a buyer has, held and confirmed.
     pub fn buyer_units(&self, buyer: BuyerHash, sku: SkuId) -> u32 {
         self.buyers.get(buyer).map_or(0, |record| record.units(sku))
+    }
+
+    /// Whether one more order of this buyer can be remembered: the bounds on all orders and on a buyer's.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Capacity`].
+    pub fn has_room(&self, buyer: Option<BuyerHash>) -> Result<(), Refusal> {
+        self.judge_capacity(buyer.and_then(|buyer| self.buyers.get(buyer)))
     }
 
     /// How long the oldest hold that should have been swept has been past its deadline, at most; zero while sweeping

@@ -20,6 +20,11 @@ pub struct Bench {
     out: Vec<Effect<&'static str>>,
 }
 
+/// A SKU is sliced from 8 units on.
+pub fn params() -> Params {
+    Params { pooled_below_per_node: 2, sliced_above_per_node: 4, ..Params::default() }
+}
+
 impl Bench {
     /// A SKU with this stock, sliced from 8 units on; no leader known yet.
     pub fn new(stock: u64) -> Self {
@@ -27,20 +32,23 @@ impl Bench {
     }
 
     pub fn with(stock: u64, config: DeskConfig) -> Self {
+        Self::of(stock, config, params())
+    }
+
+    pub fn new_with(stock: u64, params: Params) -> Self {
+        Self::of(stock, DeskConfig::new(NODE, Incarnation(1)), params)
+    }
+
+    fn of(stock: u64, config: DeskConfig, params: Params) -> Self {
         let mut inventory = Inventory::new();
         inventory.apply(LogIndex(1), &Entry::Members(Cow::Owned(vec![NODE, OTHER])));
         let desk = Desk::new(config);
         let mut bench = Self { now: Moment(0), inventory, desk, proposed: Vec::new(), lines: Vec::new(), out: Vec::new() };
-        let params = Params { pooled_below_per_node: 2, sliced_above_per_node: 4, ..Params::default() };
         bench.commit_untold(&Command::Bootstrap(Bootstrap { params, secret: Secret([3; 16]) }));
-        bench.create_sku("shoe", stock);
-        bench
-    }
-
-    pub fn create_sku(&mut self, name: &str, stock: u64) {
         let settings = SettingsPatch { hold_ttl: Some(Millis(0)), ..SettingsPatch::default() };
-        let name = SkuName::new(name).unwrap();
-        self.commit_untold(&Command::CreateSku(CreateSku { name, stock, settings }));
+        let name = SkuName::new("shoe").unwrap();
+        bench.commit_untold(&Command::CreateSku(CreateSku { name, stock, settings }));
+        bench
     }
 
     /// With a leader, a session and a proof, and a slice of so many units.
@@ -107,11 +115,7 @@ impl Bench {
     }
 
     fn ask_of(&self, key: &'static str, units: u32) -> Ask {
-        self.ask_for(key, &[(SkuId(0), units)])
-    }
-
-    pub fn ask_for(&self, key: &'static str, lines: &[(SkuId, u32)]) -> Ask {
-        let lines: Lines = lines.iter().map(|&(sku, units)| Line { sku, units }).collect();
+        let lines: Lines = [Line { sku: SkuId(0), units }].into_iter().collect();
         let (buyer, state) = ("ann", &self.inventory);
         Ask {
             key: Some(state.key_hash("", buyer, key)),
@@ -131,15 +135,6 @@ impl Bench {
     /// A buyer asks; waiter and key are called the same.
     pub fn ask(&mut self, key: &'static str, units: u32) {
         self.ask_as(key, key, units);
-    }
-
-    /// A buyer whose order is good for so long.
-    pub fn ask_until(&mut self, key: &'static str, units: u32, lasting: Millis) {
-        let mut ask = self.ask_of(key, units);
-        if let Request::Order(order) = &mut ask.request {
-            order.apply_before = self.stamp() + lasting;
-        }
-        self.admit(key, ask);
     }
 
     /// Each asks for one unit, in turn.
@@ -257,12 +252,8 @@ impl Bench {
 
     /// Units go to the other node's slice.
     pub fn grant_elsewhere(&mut self, units: u64) {
-        self.grant_elsewhere_of(SkuId(0), units);
-    }
-
-    pub fn grant_elsewhere_of(&mut self, sku: SkuId, units: u64) {
         let session = self.other_session();
-        self.commit(&Command::Grant(vec![Grant { sku, session, units }]));
+        self.commit(&Command::Grant(vec![Grant { sku: SkuId(0), session, units }]));
     }
 
     /// The other node gives units back.

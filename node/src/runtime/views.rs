@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::{RwLock, RwLockReadGuard};
 
 use holdfast_inventory::desk::{NodeRecords, Records, SessionNow};
-use holdfast_inventory::{BuyerHash, Inventory, KeyHash, KeyRecord, LogIndex, NodeId, SkuId, SkuView, Stamp};
+use holdfast_inventory::{BuyerHash, Inventory, KeyHash, KeyRecord, LogIndex, NodeId, Refusal, SkuId, SkuView, Stamp};
 
 use super::read;
 
@@ -37,6 +37,10 @@ impl Records for StateRecords<'_> {
 
     fn buyer_units(&self, buyer: BuyerHash, sku: SkuId) -> u32 {
         self.look().buyer_units(buyer, sku)
+    }
+
+    fn has_room(&self, buyer: Option<BuyerHash>) -> Result<(), Refusal> {
+        self.look().has_room(buyer)
     }
 
     fn applied(&self) -> (LogIndex, Stamp) {
