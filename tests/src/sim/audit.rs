@@ -1,6 +1,6 @@
 //! The ledger held against the state, after every entry.
 
-use holdfast_inventory::{Applied, BatchApplied, BatchResult, CommandOutcome, Inventory, Mode, Outcome, Refusal};
+use holdfast_inventory::{Applied, BatchApplied, BatchResult, CommandOutcome, Inventory, LogIndex, Mode, OrderRef, Outcome, Refusal};
 
 use super::history::{History, Wish};
 use super::ledger::Ledger;
@@ -53,6 +53,18 @@ impl Ledger {
     /// Orders that count towards the bound on remembered ones: those of a key, and those that can be cancelled without.
     pub(super) fn remembered(&self, head: &Inventory) -> u64 {
         self.owners.len() as u64 + head.gauges().keyless_orders
+    }
+
+    /// The same after an entry.
+    pub(super) fn remembered_after(&self, index: LogIndex) -> Option<u64> {
+        self.remembered.get(usize::try_from(index.0).ok()?.checked_sub(1)?).copied()
+    }
+
+    /// Keys that a buyer's orders owned after an entry.
+    pub(super) fn keys_of(&self, buyer: &str, index: LogIndex) -> u64 {
+        let is_kept = |order: &OrderRef| self.forgotten.get(order).is_none_or(|forgotten| *forgotten > index);
+        let own = self.orders.iter().filter(|(order, sold)| sold.buyer == buyer && order.index <= index && is_kept(order));
+        own.count() as u64
     }
 
     /// An order is refused for a bound on remembered orders only in an entry that ends at that bound: time is swept before

@@ -96,6 +96,8 @@ pub(super) struct Ledger {
     pub(super) settings: Vec<Vec<(LogIndex, SkuView)>>,
     /// Stamp of every entry.
     pub(super) stamps: Vec<Stamp>,
+    /// How many orders counted towards the bound on remembered ones after every entry.
+    pub(super) remembered: Vec<u64>,
     pub(super) sessions: BTreeMap<SessionId, Track>,
     adjusted: BTreeMap<Box<str>, Stamp>,
     last_order: Option<OrderRef>,
@@ -118,6 +120,7 @@ impl Ledger {
             bought: BTreeMap::new(),
             judged: BTreeMap::new(),
             stamps: vec![head.clock(); usize::try_from(index.0).unwrap_or_default()],
+            remembered: vec![0; usize::try_from(index.0).unwrap_or_default()],
             sessions: BTreeMap::new(),
             adjusted: BTreeMap::new(),
             last_order: None,
@@ -178,7 +181,9 @@ impl Ledger {
             }
             self.note_event(&event.kind, applied, head, history, &makers, tally)?;
         }
-        self.compare(applied, head, history, tally)
+        self.compare(applied, head, history, tally)?;
+        self.remembered.push(self.remembered(head));
+        Ok(())
     }
 
     fn note_time(&mut self, command: Option<(Stamp, &Command<'_>)>, applied: &Applied) -> Checked {

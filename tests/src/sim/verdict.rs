@@ -2,7 +2,7 @@
 //!
 //! That acknowledged orders stay in the log, and that those without effect never get into it, the ledger sees afterwards.
 
-use holdfast_inventory::{Answer, LogIndex, Millis, Moment, OrderRef, Outcome, Refusal, SaleState, SkuId, Stamp, Status};
+use holdfast_inventory::{Answer, LogIndex, Millis, Moment, OrderRef, Outcome, Params, Refusal, SaleState, SkuId, Stamp, Status};
 
 use super::history::{Attempt, History, Wish};
 use super::ledger::{Ledger, Sold};
@@ -19,7 +19,7 @@ pub(super) struct Court<'a> {
     pub(super) fresh_for: Millis,
     /// What the leader would stamp now, if there is one.
     pub(super) stamp_now: Option<Stamp>,
-    pub(super) cancel_window: Millis,
+    pub(super) params: &'a Params,
 }
 
 impl Court<'_> {
@@ -156,11 +156,9 @@ impl Court<'_> {
             Refusal::HoldExpired { .. } => self.had_status(attempt, index, |status| status == Status::Expired),
             Refusal::OrderState { status } => self.had_status(attempt, index, |had| had == status),
             Refusal::KeyReused => self.is_reused(attempt, index),
-            // Whether the bound was reached, the ledger saw at the entry.
-            Refusal::Capacity { .. } => {
-                hold!(HonestRefusal, judged, "attempt {at} is told {refusal:?} at {index}, which apply never said");
-                Ok(())
-            }
+            // Of what apply said the ledger saw at the entry whether the bound was reached.
+            Refusal::Capacity { .. } if judged => Ok(()),
+            Refusal::Capacity { of_buyer } => self.has_no_room(attempt, of_buyer, index),
         }
     }
 
@@ -232,7 +230,7 @@ impl Court<'_> {
         let since = self.ledger.stamp(since_entry).unwrap_or_default();
         let may_change = match status {
             Status::Held { .. } => true,
-            Status::Confirmed => stamp < since + self.cancel_window,
+            Status::Confirmed => stamp < since + self.params.cancel_window,
             _ => false,
         };
         hold!(HonestRefusal, !may_change, "{order} is {status:?} since {since} and told unknown at {stamp}");
@@ -250,6 +248,26 @@ impl Court<'_> {
             history[from..].iter().take_while(|(at, _)| *at <= index).any(|(_, units)| *units == bought)
         });
         hold!(HonestRefusal, had, "{buyer} is told to have {bought} of {sku} at {index}: {history:?}");
+        Ok(())
+    }
+
+    /// The bound on remembered orders was reached after that entry, by the buyer's or by all.
+    fn has_no_room(&self, attempt: &Attempt, of_buyer: bool, index: LogIndex) -> Checked {
+        let Wish::Order { buyer, lines, .. } = &attempt.wish else {
+            hold!(HonestRefusal, false, "a step is refused for capacity");
+            return Ok(());
+        };
+        self.is_fresh(attempt, lines[0].sku, index)?;
+        let (has, most) = if of_buyer {
+            (Some(self.ledger.keys_of(buyer, index)), u64::from(self.params.max_orders_per_buyer))
+        } else {
+            (self.ledger.remembered_after(index), self.params.max_orders)
+        };
+        hold!(
+            HonestRefusal,
+            has.is_some_and(|has| has >= most),
+            "{buyer} is told capacity (his: {of_buyer}) at {index}: {has:?} of {most}"
+        );
         Ok(())
     }
 

@@ -257,7 +257,7 @@ impl World {
             now: self.now,
             fresh_for: self.plan.desk.fresh_for,
             stamp_now: self.log.leader.map(|leader| self.nodes[leader].clock.at(self.now)),
-            cancel_window: self.plan.params.cancel_window,
+            params: &self.plan.params,
         };
         let checked = court.judge(attempt, &answer, self.nodes[at].inventory.last_index(), &mut self.tally);
         self.check(checked);
