@@ -6,7 +6,7 @@
 mod bench;
 
 use bench::Bench;
-use holdfast_inventory::Params;
+use holdfast_inventory::{Millis, Params};
 
 #[test]
 fn units_to_give_back_are_not_sold_before_the_return_is_applied() {
@@ -111,4 +111,23 @@ fn no_units_are_fetched_for_an_order_that_there_is_no_room_for() {
     assert_eq!(bench.transcript(), "probe", "of a state that may be old apply would have to decide, or a proof");
     bench.prove();
     assert_eq!(bench.transcript(), "c: refused Capacity at 8");
+}
+
+#[test]
+fn no_units_are_fetched_for_an_order_that_its_limit_or_the_sale_would_refuse() {
+    let mut bench = Bench::ready(100, 1);
+    bench.grant_elsewhere(99);
+    bench.limit(40);
+    bench.pass(5_000);
+    bench.ask("a", 50);
+    assert_eq!(bench.transcript(), "probe", "its limit");
+    bench.prove();
+    assert_eq!(bench.transcript(), "a: refused BuyerLimit at 8");
+    bench.closes_in(Millis(10));
+    bench.pass(5_000);
+    bench.ask("b", 30);
+    assert_eq!(bench.transcript(), "probe", "the sale is over");
+    bench.pass(5);
+    bench.prove();
+    assert_eq!(bench.transcript(), "b: refused Closed at 9");
 }

@@ -4,12 +4,13 @@ use crate::desk::pending::Pending;
 use crate::desk::place::Placement;
 use crate::desk::{Answer, Ask, ClusterTime, Desk, Effect, Records};
 use crate::planted::{self, Planted};
-use crate::{BuyerHash, Line, Moment, Refusal, Request, SaleState, SkuView};
+use crate::{BuyerHash, Line, Millis, Moment, Refusal, Request, SaleState, SkuView};
 
 impl<W> Desk<W> {
     /// A buyer's request. `waiter` is answered exactly once, now or later.
     pub fn admit(&mut self, now: Moment, time: ClusterTime, ask: Ask, waiter: W, records: &impl Records, out: &mut Vec<Effect<W>>) {
         self.begin(records);
+        self.time = (now, time);
         if self.is_draining() {
             out.push(Effect::Answer(waiter, Answer::Draining));
             return;
@@ -19,7 +20,7 @@ impl<W> Desk<W> {
             return;
         }
         let pending = Pending::new(now, time, self.config.request_ttl, ask, waiter);
-        if let Some(refusal) = self.screen(now, time, &pending, records) {
+        if let Some(refusal) = self.screen(now, &pending, records) {
             self.refuse_early(now, pending, refusal, records, out);
             return;
         }
@@ -46,19 +47,37 @@ impl<W> Desk<W> {
         self.refuse(pending, refusal, at, records, out);
     }
 
-    /// Refusals that need no look at the units; of several lines' the one that apply would tell. Without a fresh proof
-    /// there are none: apply decides, as settings and a buyer's units may have changed meanwhile.
-    fn screen(&mut self, now: Moment, time: ClusterTime, pending: &Pending<W>, records: &impl Records) -> Option<Refusal> {
-        let Request::Order(order) = &pending.ask.request else { return None };
-        if !self.is_fresh(now) {
+    /// Refusals that need no look at the units. Without a fresh proof there are none: apply decides, as settings and a buyer's units may
+    /// have changed meanwhile.
+    fn screen(&mut self, now: Moment, pending: &Pending<W>, records: &impl Records) -> Option<Refusal> {
+        if self.is_fresh(now) { self.line_refusal(now, pending, records) } else { None }
+    }
+
+    /// What the state as it is here says against an order, with units in hand.
+    pub(super) fn foreseen(&mut self, now: Moment, pending: &Pending<W>, records: &impl Records) -> Option<Refusal> {
+        if !pending.is_order() {
             return None;
         }
+        records.has_room(pending.ask.buyer).err().or_else(|| self.line_refusal(now, pending, records))
+    }
+
+    /// What speaks against the lines of an order but their units; of several lines' the refusal that apply would tell.
+    fn line_refusal(&mut self, now: Moment, pending: &Pending<W>, records: &impl Records) -> Option<Refusal> {
+        let Request::Order(order) = &pending.ask.request else { return None };
+        let time = self.cluster_time(now);
         let refusals = order.lines.iter().filter_map(|line| match self.shelves.load(line.sku, self.generation, records) {
             None => Some(Refusal::UnknownSku { sku: line.sku }),
             Some(shelf) => sale_refusal(&shelf.view, time).or_else(|| limit_refusal(&shelf.view, *line, pending.ask.buyer, records)),
         });
         // Of equal ones the first.
         refusals.min_by_key(Refusal::precedence)
+    }
+
+    /// Cluster time: as the last request came with it, and less sure with every millisecond since.
+    fn cluster_time(&self, now: Moment) -> ClusterTime {
+        let (at, told) = self.time;
+        let since = now.since(at);
+        ClusterTime { now: told.now + since, error: Millis(told.error.0.saturating_add(since.0)) }
     }
 }
 

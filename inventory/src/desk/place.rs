@@ -11,9 +11,9 @@ pub(super) enum Placement {
     Fits,
     /// Units exist that are not at hand, or are promised to others whose outcome is awaited.
     WaitForUnits(SkuId),
-    /// There seem to be no units, or no room for an order, which is not proven.
+    /// There seem to be no units, or another reason to refuse, which is not proven.
     WaitForProof(SkuId),
-    /// There are no units, or there is no room: proven.
+    /// There are no units, or there is another reason: proven.
     Refuse(Refusal),
 }
 
@@ -48,10 +48,10 @@ impl<W> Desk<W> {
         match (refused, placement) {
             (Some(refusal), _) => Placement::Refuse(refusal),
             // Units are not fetched for who would be refused with them in hand.
-            (None, Placement::WaitForUnits(sku)) if pending.is_order() => match records.has_room(pending.ask.buyer) {
-                Ok(()) => placement,
-                Err(refusal) if is_fresh => Placement::Refuse(refusal),
-                Err(_) => Placement::WaitForProof(sku),
+            (None, Placement::WaitForUnits(sku)) => match self.foreseen(now, pending, records) {
+                None => placement,
+                Some(refusal) if is_fresh => Placement::Refuse(refusal),
+                Some(_) => Placement::WaitForProof(sku),
             },
             (None, placement) => placement,
         }

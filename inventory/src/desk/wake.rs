@@ -1,8 +1,8 @@
 //! The timers. The Desk has no other sense of time passing.
 
-use crate::Moment;
 use crate::desk::limits::EXPIRY_GRAIN;
 use crate::desk::{Answer, Desk, Effect, Records};
+use crate::{Moment, SkuId};
 
 impl<W> Desk<W> {
     /// Time passed. Early or repeated calls do no harm.
@@ -21,7 +21,9 @@ impl<W> Desk<W> {
         if !self.hungry.is_empty() && now >= self.next_pump {
             self.next_pump = now.after(EXPIRY_GRAIN);
             self.pump_all(now, records, out);
-            for sku in self.hungry.iter().copied().collect::<Vec<_>>() {
+            // Who waits for a proof needs none.
+            let needs_units = |sku: &SkuId| self.shelves.get(*sku).is_some_and(|shelf| shelf.waiting_units(*sku) > 0);
+            for sku in self.hungry.iter().copied().filter(needs_units).collect::<Vec<_>>() {
                 self.ask_refill(now, sku, out);
             }
         }

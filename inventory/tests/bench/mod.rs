@@ -264,7 +264,14 @@ impl Bench {
     }
 
     pub fn opens_in(&mut self, wait: Millis) {
-        let settings = SettingsPatch { opens_at: Some(Some(self.stamp() + wait)), ..SettingsPatch::default() };
+        self.patch(SettingsPatch { opens_at: Some(Some(self.stamp() + wait)), ..SettingsPatch::default() });
+    }
+
+    pub fn closes_in(&mut self, wait: Millis) {
+        self.patch(SettingsPatch { closes_at: Some(Some(self.stamp() + wait)), ..SettingsPatch::default() });
+    }
+
+    fn patch(&mut self, settings: SettingsPatch) {
         let if_version = self.inventory.sku(SkuId(0)).map(|sku| sku.version).unwrap();
         self.commit(&Command::PatchSku(PatchSku { sku: SkuId(0), if_version, settings }));
     }
@@ -273,8 +280,6 @@ impl Bench {
 impl Bench {
     /// Most units that one buyer may have.
     pub fn limit(&mut self, units: u32) {
-        let settings = SettingsPatch { per_buyer_limit: Some(Some(units)), ..SettingsPatch::default() };
-        let if_version = self.inventory.sku(SkuId(0)).map(|sku| sku.version).unwrap();
-        self.commit(&Command::PatchSku(PatchSku { sku: SkuId(0), if_version, settings }));
+        self.patch(SettingsPatch { per_buyer_limit: Some(Some(units)), ..SettingsPatch::default() });
     }
 }

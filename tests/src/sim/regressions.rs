@@ -11,4 +11,5 @@ pub const SEEDS: &[(u64, &str)] = &[
     (7_616, "the same, when a Desk was told several entries at once"),
     (8_560, "of ten nodes that passed one unit around the last heard too late that the state is full"),
     (2_013_647, "what was collected for a buyer who wanted all that was left went back to nodes that had nothing"),
+    (2_067_528, "of ten nodes that passed one unit around the last heard too late that the sale was stopped"),
 ];
