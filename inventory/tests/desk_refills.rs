@@ -6,7 +6,7 @@
 mod bench;
 
 use bench::Bench;
-use holdfast_inventory::{Millis, Params};
+use holdfast_inventory::{Command, Millis, Params};
 
 #[test]
 fn units_to_give_back_are_not_sold_before_the_return_is_applied() {
@@ -125,9 +125,10 @@ fn no_units_are_fetched_for_an_order_that_its_limit_or_the_sale_would_refuse() {
     assert_eq!(bench.transcript(), "a: refused BuyerLimit at 8");
     bench.closes_in(Millis(10));
     bench.pass(5_000);
+    bench.commit(&Command::Tick);
     bench.ask("b", 30);
     assert_eq!(bench.transcript(), "probe", "the sale is over");
     bench.pass(5);
     bench.prove();
-    assert_eq!(bench.transcript(), "b: refused Closed at 9");
+    assert_eq!(bench.transcript(), "b: refused Closed at 10");
 }

@@ -4,13 +4,12 @@ use crate::desk::pending::Pending;
 use crate::desk::place::Placement;
 use crate::desk::{Answer, Ask, ClusterTime, Desk, Effect, Records};
 use crate::planted::{self, Planted};
-use crate::{BuyerHash, Line, Millis, Moment, Refusal, Request, SaleState, SkuView};
+use crate::{BuyerHash, Line, Moment, Refusal, Request, SaleState, SkuView, Stamp};
 
 impl<W> Desk<W> {
     /// A buyer's request. `waiter` is answered exactly once, now or later.
     pub fn admit(&mut self, now: Moment, time: ClusterTime, ask: Ask, waiter: W, records: &impl Records, out: &mut Vec<Effect<W>>) {
         self.begin(records);
-        self.time = (now, time);
         if self.is_draining() {
             out.push(Effect::Answer(waiter, Answer::Draining));
             return;
@@ -20,7 +19,7 @@ impl<W> Desk<W> {
             return;
         }
         let pending = Pending::new(now, time, self.config.request_ttl, ask, waiter);
-        if let Some(refusal) = self.screen(now, &pending, records) {
+        if let Some(refusal) = self.screen(now, time, &pending, records) {
             self.refuse_early(now, pending, refusal, records, out);
             return;
         }
@@ -49,41 +48,38 @@ impl<W> Desk<W> {
 
     /// Refusals that need no look at the units. Without a fresh proof there are none: apply decides, as settings and a buyer's units may
     /// have changed meanwhile.
-    fn screen(&mut self, now: Moment, pending: &Pending<W>, records: &impl Records) -> Option<Refusal> {
-        if self.is_fresh(now) { self.line_refusal(now, pending, records) } else { None }
+    fn screen(&mut self, now: Moment, time: ClusterTime, pending: &Pending<W>, records: &impl Records) -> Option<Refusal> {
+        if !self.is_fresh(now) {
+            return None;
+        }
+        self.line_refusal((time.earliest(), time.now + time.error), pending, records)
     }
 
-    /// What the state as it is here says against an order, with units in hand.
-    pub(super) fn foreseen(&mut self, now: Moment, pending: &Pending<W>, records: &impl Records) -> Option<Refusal> {
+    /// What the state as it is here says against an order, with units in hand. By its own clock, which is behind: a sale may be over by
+    /// that, and never be called not open yet.
+    pub(super) fn foreseen(&mut self, pending: &Pending<W>, records: &impl Records) -> Option<Refusal> {
         if !pending.is_order() {
             return None;
         }
-        records.has_room(pending.ask.buyer).err().or_else(|| self.line_refusal(now, pending, records))
+        let between = (records.applied().1, Stamp(u64::MAX));
+        records.has_room(pending.ask.buyer).err().or_else(|| self.line_refusal(between, pending, records))
     }
 
     /// What speaks against the lines of an order but their units; of several lines' the refusal that apply would tell.
-    fn line_refusal(&mut self, now: Moment, pending: &Pending<W>, records: &impl Records) -> Option<Refusal> {
+    fn line_refusal(&mut self, between: (Stamp, Stamp), pending: &Pending<W>, records: &impl Records) -> Option<Refusal> {
         let Request::Order(order) = &pending.ask.request else { return None };
-        let time = self.cluster_time(now);
         let refusals = order.lines.iter().filter_map(|line| match self.shelves.load(line.sku, self.generation, records) {
             None => Some(Refusal::UnknownSku { sku: line.sku }),
-            Some(shelf) => sale_refusal(&shelf.view, time).or_else(|| limit_refusal(&shelf.view, *line, pending.ask.buyer, records)),
+            Some(shelf) => sale_refusal(&shelf.view, between).or_else(|| limit_refusal(&shelf.view, *line, pending.ask.buyer, records)),
         });
         // Of equal ones the first.
         refusals.min_by_key(Refusal::precedence)
     }
-
-    /// Cluster time: as the last request came with it, and less sure with every millisecond since.
-    fn cluster_time(&self, now: Moment) -> ClusterTime {
-        let (at, told) = self.time;
-        let since = now.since(at);
-        ClusterTime { now: told.now + since, error: Millis(told.error.0.saturating_add(since.0)) }
-    }
 }
 
-/// Not open, or closed, whatever the leader's clock says within the error bound.
-fn sale_refusal(view: &SkuView, time: ClusterTime) -> Option<Refusal> {
-    match (view.sale_state(time.earliest()), view.sale_state(time.now + time.error)) {
+/// Not open, or closed, whatever the leader's clock says between the two.
+fn sale_refusal(view: &SkuView, (earliest, latest): (Stamp, Stamp)) -> Option<Refusal> {
+    match (view.sale_state(earliest), view.sale_state(latest)) {
         (SaleState::NotOpen { .. }, SaleState::NotOpen { opens_at }) => Some(Refusal::NotOpen { sku: view.sku, opens_at }),
         (SaleState::Closed, SaleState::Closed) => Some(Refusal::Closed { sku: view.sku }),
         _ => None,

@@ -53,7 +53,7 @@ pub use records::*;
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::planted::{self, Planted};
-use crate::{Attempt, LogIndex, Millis, Moment, NodeId, SessionId, SkuId, Stamp};
+use crate::{Attempt, LogIndex, Moment, NodeId, SessionId, SkuId, Stamp};
 use batch::LaunchRule;
 use flight::Flight;
 use keys::KeysInProgress;
@@ -71,8 +71,6 @@ pub struct Desk<W> {
     config: DeskConfig,
     /// The leader as far as this node knows: nothing is proposed without one.
     leader: Option<NodeId>,
-    /// Cluster time as the last request came with it, and when that was.
-    time: (Moment, ClusterTime),
     /// The last entry that this Desk was told.
     applied: (LogIndex, Stamp),
     standing: Standing,
@@ -106,7 +104,6 @@ impl<W> Desk<W> {
         Self {
             config,
             leader: None,
-            time: (Moment(0), ClusterTime { now: Stamp(0), error: Millis(0) }),
             applied: (LogIndex(0), Stamp(0)),
             standing: Standing::new(),
             keys: KeysInProgress::default(),

@@ -48,7 +48,7 @@ impl<W> Desk<W> {
         match (refused, placement) {
             (Some(refusal), _) => Placement::Refuse(refusal),
             // Units are not fetched for who would be refused with them in hand.
-            (None, Placement::WaitForUnits(sku)) => match self.foreseen(now, pending, records) {
+            (None, Placement::WaitForUnits(sku)) => match self.foreseen(pending, records) {
                 None => placement,
                 Some(refusal) if is_fresh => Placement::Refuse(refusal),
                 Some(_) => Placement::WaitForProof(sku),
