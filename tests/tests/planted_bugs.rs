@@ -7,6 +7,10 @@ use holdfast_tests::sim::{self, Invariant};
 /// A bug is found within so many seeds.
 const SEEDS: u64 = 200;
 
+/// The oracle, which knows only what buyers heard and what the log tells, finds it within so many: some show to it in one seed of two
+/// hundred.
+const SEEDS_FOR_THE_ORACLE: u64 = 1_000;
+
 /// What a bug is named for: any of these tells of it.
 fn named_for(bug: Planted) -> &'static [Invariant] {
     match bug {
@@ -83,13 +87,13 @@ fn the_oracle_alone_finds_the_planted_bugs_that_buyers_and_the_log_can_show() {
             FOR_THE_ORACLE.into_iter().map(|(bug, named)| (bug, scope.spawn(move || search_by_oracle(bug, named)))).collect();
         searches.into_iter().filter_map(|(bug, found)| (!found.join().unwrap()).then_some(bug)).collect()
     });
-    assert_eq!(missed, Vec::<Planted>::new(), "not found by the oracle within {SEEDS} seeds");
+    assert_eq!(missed, Vec::<Planted>::new(), "not found by the oracle within {SEEDS_FOR_THE_ORACLE} seeds");
 }
 
 /// Looks for the bug as [`search`] does, with the oracle as the only judge.
 fn search_by_oracle(bug: Planted, named: &[Judged]) -> bool {
     sim::plant(Some(bug));
-    for seed in 0..SEEDS {
+    for seed in 0..SEEDS_FOR_THE_ORACLE {
         let judgement = sim::judged_by_oracle_alone(seed);
         let told = judgement.map(|judgement| judgement.violations).unwrap_or_default();
         if let Some(violation) = told.into_iter().find(|violation| named.contains(&violation.invariant)) {

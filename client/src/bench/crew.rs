@@ -4,6 +4,7 @@
 //! answer sends the next request at once, if one is due; an open loop's clock sends over connections that wait.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -59,7 +60,7 @@ pub(super) struct Crew {
     pub(super) read: RefCell<Box<[u8]>>,
     work: RefCell<Box<dyn Work>>,
     running: OnceCell<Running>,
-    idle: RefCell<Vec<usize>>,
+    idle: RefCell<VecDeque<usize>>,
     out: RefCell<Vec<u8>>,
     in_flight: Cell<usize>,
 }
@@ -118,7 +119,7 @@ impl Crew {
     /// The connection sends the next request if there is one for it, and waits otherwise.
     pub(super) fn go_on(&self, lane: usize) {
         if !self.send(lane, false) {
-            self.idle.borrow_mut().push(lane);
+            self.idle.borrow_mut().push_back(lane);
         }
     }
 
@@ -126,14 +127,16 @@ impl Crew {
     pub(super) fn send_due(&self) {
         while let Some(lane) = self.pop_idle() {
             if !self.send(lane, true) {
-                self.idle.borrow_mut().push(lane);
+                self.idle.borrow_mut().push_front(lane);
                 return;
             }
         }
     }
 
+    /// The one that waited longest, so that all are in use: a node closes a connection that says nothing for some seconds, and hundreds at
+    /// once that were opened together.
     fn pop_idle(&self) -> Option<usize> {
-        self.idle.borrow_mut().pop()
+        self.idle.borrow_mut().pop_front()
     }
 
     pub(super) fn has_idle(&self) -> bool {

@@ -1,6 +1,6 @@
 //! One node that answers everything a run asks for, and orders by a script.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -35,6 +35,8 @@ pub(crate) enum Reply {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) orders: BTreeMap<Reply, u64>,
+    /// Connections that orders came over.
+    pub(crate) connections: BTreeSet<u64>,
     pub(crate) created: Vec<String>,
     pub(crate) closed: Vec<String>,
 }
@@ -60,9 +62,11 @@ impl Fake {
         let state = Arc::new(State { ready, script: Box::new(script), seen: Mutex::default() });
         let serving = Arc::clone(&state);
         let task = tokio::spawn(async move {
+            let mut connection = 0;
             while let Ok((stream, _)) = listener.accept().await {
                 let state = Arc::clone(&serving);
-                let service = service_fn(move |request| serve(Arc::clone(&state), request));
+                connection += 1;
+                let service = service_fn(move |request| serve(Arc::clone(&state), connection, request));
                 tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
@@ -82,7 +86,7 @@ impl Drop for Fake {
 
 type Answer = Result<Response<Full<Bytes>>, io::Error>;
 
-async fn serve(state: Arc<State>, request: Request<Incoming>) -> Answer {
+async fn serve(state: Arc<State>, connection: u64, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let path = head.uri.path();
@@ -104,17 +108,18 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Answer {
             state.seen.lock().unwrap().closed.push(sku.to_owned());
             answer(200, &sku_json(sku))
         }
-        ("POST", _) if path == "/v1/orders" => order(&state).await,
+        ("POST", _) if path == "/v1/orders" => order(&state, connection).await,
         _ => answer(404, "{}"),
     }
 }
 
-async fn order(state: &State) -> Answer {
+async fn order(state: &State, connection: u64) -> Answer {
     const ORDER: &str = r#"{"id":"o-1","status":"held","buyer":"b","lines":[],"created_at":"2026-11-20T12:00:00.000Z","node":1,"index":7}"#;
     let reply = {
         let mut seen = state.seen.lock().unwrap();
         let reply = (state.script)(seen.orders.values().sum());
         *seen.orders.entry(reply).or_default() += 1;
+        seen.connections.insert(connection);
         reply
     };
     match reply {

@@ -75,6 +75,13 @@ async fn a_stall_is_felt_by_every_request_that_was_due_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connections_take_turns_so_that_none_is_closed_for_silence() {
+    let node = Fake::start(true, |_| Reply::Accept).await;
+    run(&node, &rate(200.0, 20), 500).await.unwrap();
+    assert_eq!(node.seen(|seen| seen.connections.len()), 20, "160 orders");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_sent_in_time_is_told_and_saturates() {
     let node = Fake::start(true, |_| Reply::AcceptAfter(50)).await;
     let report = run(&node, &rate(200.0, 1), 500).await.unwrap();
