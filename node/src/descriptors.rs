@@ -33,7 +33,8 @@ pub(crate) fn share_out(http: &HttpSection) -> Share {
     share
 }
 
-fn raise() -> usize {
+/// Raises the process's bound on open files as far as it may be raised; gives the bound.
+pub(crate) fn raise() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         let before = limit.current;

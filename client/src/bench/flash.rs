@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::error::BenchError;
 use super::ladder;
-use super::limits::{AMPLE_STOCK, BASELINE_ORDERS, FLASH_FACTOR, RECOVERED_FACTOR, RECOVERED_ORDERS, RECOVERY_WITHIN};
+use super::limits::{AMPLE_STOCK, ANSWER_WITHIN, BASELINE_ORDERS, FLASH_FACTOR, RECOVERED_FACTOR, RECOVERED_ORDERS, RECOVERY_WITHIN};
 use super::measure::{Load, Measured};
 use super::report::{Flash, Point};
 use super::schedule::whole;
@@ -13,6 +13,7 @@ use super::session::Session;
 use super::tally::Counts;
 use super::thread::Pace;
 use super::work::Orders;
+use crate::ClientError;
 
 /// How big the sale is.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +55,16 @@ async fn sale(
     violations: &mut Vec<String>,
 ) -> Result<Point, BenchError> {
     let sku = session.create(stock).await?;
+    outlasts(session.wares.last().map_or(0, |ware| ware.hold_ttl_ms), crowd.patience)?;
     let before = baseline(session, quiet).await?;
     let pace = Pace::Open { per_second: crowd.plateau * FLASH_FACTOR, count: crowd.requests };
     let load = Load { what: what.to_owned(), connections: crowd.connections, pace, warm_up: Duration::ZERO, measured: crowd.patience };
     let recorder = session.recorder.clone();
     let mut measured = session.measure(&load, |names| Box::new(Orders::new(names, &sku, recorder.clone()))).await?;
-    let recovered_after_s = recovery(session, quiet, before).await?;
+    let recovered_after_s = match before {
+        Some(before) => recovery(session, quiet, before, measured.began + measured.took).await?,
+        None => None,
+    };
     let audit = session.client.audit(&sku).await?;
     let counts = &measured.tally.counts;
     let sold = audit.held + audit.confirmed;
@@ -68,7 +73,17 @@ async fn sale(
     let flash = Flash { recovered_after_s, sound: fault.is_none(), ..told(crowd, stock, sold, &measured) };
     // It ends with its last answer, long before patience does.
     measured.tally.window.until = measured.began + measured.took;
-    Ok(Point { flash: Some(flash), saturated: None, ..Point::of(&load, &measured) })
+    Ok(Point { flash: Some(flash), saturated: None, offered_per_second: Some(flash.wanted_per_second), ..Point::of(&load, &measured) })
+}
+
+/// Refuses holds that could end before the audit: their units would be nobody's, or sold twice, and look lost.
+fn outlasts(hold_ttl_ms: u64, patience: Duration) -> Result<(), ClientError> {
+    let least = u64::try_from((patience + ANSWER_WITHIN + RECOVERY_WITHIN).as_millis()).unwrap_or(u64::MAX);
+    if hold_ttl_ms == 0 || hold_ttl_ms >= least {
+        return Ok(());
+    }
+    let detail = format!("holds of {hold_ttl_ms} ms could end before the sale is audited: --hold-ms 0, or {least} and more");
+    Err(ClientError::Usage { detail })
 }
 
 fn told(crowd: &Crowd, stock: u64, sold: u64, measured: &Measured) -> Flash {
@@ -103,21 +118,21 @@ fn unsound(is_conserved: bool, stock: u64, sold: u64, counts: &Counts) -> Option
     }
 }
 
-/// How long single orders take while nothing else is asked: the 99th percentile.
-async fn baseline(session: &mut Session<'_>, sku: &Arc<str>) -> Result<Duration, BenchError> {
+/// How long single orders take while nothing else is asked: the 99th percentile. None if none was acknowledged.
+async fn baseline(session: &mut Session<'_>, sku: &Arc<str>) -> Result<Option<Duration>, BenchError> {
     let what = "before the sale".to_owned();
     let pace = Pace::Open { per_second: BASELINE_ORDERS as f64, count: BASELINE_ORDERS as u64 };
     let load = Load { what, connections: 1, pace, warm_up: Duration::ZERO, measured: Duration::from_secs(2) };
     let point = ladder::orders(session, &load, sku).await?;
-    Ok(point.latency.acknowledged.map_or(Duration::MAX, |quantiles| Duration::from_secs_f64(quantiles.p99_ms / 1e3)))
+    Ok(point.latency.acknowledged.map(|quantiles| Duration::from_secs_f64(quantiles.p99_ms / 1e3)))
 }
 
-/// How long it takes until single orders are as fast as before; none if they are not within some seconds.
-async fn recovery(session: &mut Session<'_>, sku: &Arc<str>, before: Duration) -> Result<Option<f64>, BenchError> {
+/// How long it takes from the last answer until single orders are as fast as before; none if they are not while it is looked.
+async fn recovery(session: &mut Session<'_>, sku: &Arc<str>, before: Duration, last: Instant) -> Result<Option<f64>, BenchError> {
     let (began, bound) = (Instant::now(), before.saturating_mul(RECOVERED_FACTOR));
     let mut latencies = Vec::new();
     while began.elapsed() < RECOVERY_WITHIN && !session.is_stopped() {
-        let sent = began.elapsed();
+        let sent = last.elapsed();
         let latency = one_order(session, sku).await?;
         latencies.push((sent, latency));
         if let Some(at) = recovered(&latencies, bound) {
@@ -161,6 +176,13 @@ mod tests {
         latencies.push(order(90, 4));
         assert_eq!(recovered(&latencies, bound), Some(Duration::from_millis(62)));
         assert_eq!(recovered(&[], bound), None);
+    }
+
+    #[test]
+    fn holds_that_could_end_before_the_audit_are_refused() {
+        let patience = Duration::from_secs(35);
+        assert!(outlasts(0, patience).is_ok() && outlasts(600_000, patience).is_ok() && outlasts(55_000, patience).is_ok());
+        assert!(outlasts(54_999, patience).is_err() && outlasts(1_000, patience).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::BenchError;
-use super::limits::{AMPLE_STOCK, GAIN_LEAST, WARM_UP};
+use super::limits::{ACHIEVED_LEAST, AMPLE_STOCK, GAIN_LEAST, WARM_UP};
 use super::measure::Load;
 use super::report::{Plateau, Point};
 use super::session::Session;
@@ -19,22 +19,29 @@ pub(super) fn is_over(rates: &[f64]) -> bool {
     }
 }
 
-/// The best rate, and the fewest connections that come within 3 % of it.
+/// The first rung that comes within 3 % of the best rate: its own rate, for the best of many is high by chance.
 pub(super) fn plateau(rungs: &[(usize, f64)]) -> Option<Plateau> {
     let best = rungs.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
-    let (connections, _) = rungs.iter().find(|(_, rate)| *rate * (1.0 + GAIN_LEAST) >= best)?;
-    Some(Plateau { per_second: best, connections: Some(*connections) })
+    let &(connections, per_second) = rungs.iter().find(|(_, rate)| *rate * (1.0 + GAIN_LEAST) >= best)?;
+    Some(Plateau { per_second, connections: Some(connections) })
 }
 
-/// Climbs from one connection to `most`.
+/// Climbs from one connection to `most`. A rung that the generator cannot stand on ends it, with a note of the session.
 pub(super) async fn climb(session: &mut Session<'_>, most: usize, measured: Duration) -> Result<Vec<Point>, BenchError> {
     let sku = session.create(AMPLE_STOCK).await?;
     let (mut points, mut connections) = (Vec::new(), 1);
     while connections <= most && !session.is_stopped() {
         let what = if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") };
         let load = Load { what, connections, pace: Pace::Closed, warm_up: WARM_UP, measured };
-        points.push(orders(session, &load, &sku).await?);
-        let rates: Vec<f64> = points.iter().map(|point| point.answered_per_second).collect();
+        match orders(session, &load, &sku).await {
+            Ok(point) => points.push(point),
+            Err(BenchError::Generator(why)) if !points.is_empty() => {
+                session.notes.push(format!("the ladder ends below {}: {why}", load.what));
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+        let rates: Vec<f64> = points.iter().map(|point| point.acknowledged_per_second).collect();
         if is_over(&rates) {
             break;
         }
@@ -43,16 +50,18 @@ pub(super) async fn climb(session: &mut Session<'_>, most: usize, measured: Dura
     Ok(points)
 }
 
-/// Measures single orders of `sku`.
+/// Measures single orders of `sku`: what they achieve is what is acknowledged, for a refusal is cheap.
 pub(super) async fn orders(session: &mut Session<'_>, load: &Load, sku: &Arc<str>) -> Result<Point, BenchError> {
     let recorder = session.recorder.clone();
     let measured = session.measure(load, |names| Box::new(Orders::new(names, sku, recorder.clone()))).await?;
-    Ok(Point::of(load, &measured))
+    let point = Point::of(load, &measured);
+    let saturated = point.offered_per_second.map(|offered| point.acknowledged_per_second < offered * ACHIEVED_LEAST);
+    Ok(Point { saturated, ..point })
 }
 
 /// The plateau of rungs that were measured.
 pub(super) fn plateau_of(points: &[Point]) -> Option<Plateau> {
-    let rungs: Vec<_> = points.iter().map(|point| (point.connections, point.answered_per_second)).collect();
+    let rungs: Vec<_> = points.iter().map(|point| (point.connections, point.acknowledged_per_second)).collect();
     plateau(&rungs)
 }
 
@@ -70,9 +79,9 @@ mod tests {
     }
 
     #[test]
-    fn the_plateau_is_the_best_rate_with_the_fewest_connections_near_it() {
+    fn the_plateau_is_the_first_rung_near_the_best_with_its_own_rate() {
         let found = plateau(&[(1, 10.0), (2, 98.0), (4, 100.0), (8, 99.0)]);
-        assert_eq!(found, Some(Plateau { per_second: 100.0, connections: Some(2) }));
+        assert_eq!(found, Some(Plateau { per_second: 98.0, connections: Some(2) }));
         assert_eq!(plateau(&[]), None);
     }
 }

@@ -36,7 +36,7 @@ pub const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 pub const TOLD_EVERY: Duration = Duration::from_millis(100);
 /// Length of a slot of a timeline.
 pub const SLOT: Duration = Duration::from_millis(50);
-/// Most slots of a timeline: what comes later is in the last.
+/// Most slots of a timeline: what comes later is in none.
 pub const MAX_SLOTS: usize = 4_096;
 /// Longest wait for a new SKU's units to reach the nodes.
 pub const SPREAD_WITHIN: Duration = Duration::from_secs(2);
@@ -48,6 +48,8 @@ pub const LOOK_WITHIN: Duration = Duration::from_secs(2);
 pub const AMPLE_STOCK: u64 = 10_000_000_000;
 /// How long orders of a mix are held, in ms, if not told: short enough to see holds expire.
 pub const MIX_HOLD_MS: u64 = 2_000;
+/// Most requests that a point may offer: those that never left are gone through one by one at its end.
+pub const MAX_OFFERED: f64 = 1e9;
 /// Most requests of a sale.
 pub const MAX_FLASH_REQUESTS: u64 = 100_000_000;
 /// Most SKUs of a mix.

@@ -12,14 +12,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::crew::Signals;
 use super::error::BenchError;
-use super::limits::{MAX_CONNECTIONS, MEMORY_EVERY, TOLD_EVERY};
-use super::machine::ThreadUse;
+use super::limits::{MAX_CONNECTIONS, MAX_OFFERED, MEMORY_EVERY, TOLD_EVERY};
 use super::request::Names;
 use super::session::Session;
 use super::settings::Progress;
 use super::tally::{Tally, Window};
-use super::thread::{self, Done, Pace, Part};
+use super::thread::{self, Done, Pace, Part, Spent};
 use super::work::Work;
+use crate::ClientError;
 
 /// What is to be measured.
 #[derive(Clone, Debug)]
@@ -33,10 +33,22 @@ pub(super) struct Load {
     pub(super) measured: Duration,
 }
 
+impl Load {
+    /// Refuses to offer more than can be gone through.
+    fn bounded(&self) -> Result<(), ClientError> {
+        let Pace::Open { per_second, count } = self.pace else { return Ok(()) };
+        let offered = (per_second * (self.warm_up + self.measured).as_secs_f64()).min(count as f64);
+        if offered <= MAX_OFFERED {
+            return Ok(());
+        }
+        Err(ClientError::Usage { detail: format!("{per_second:.0} requests/s would be {offered:.0} in all: at most {MAX_OFFERED:.0}") })
+    }
+}
+
 /// What was measured.
 pub(super) struct Measured {
     pub(super) tally: Tally,
-    pub(super) threads: Vec<ThreadUse>,
+    pub(super) threads: Vec<Spent>,
     /// From the first request to the last answer.
     pub(super) took: Duration,
     /// Of all nodes.
@@ -56,6 +68,7 @@ struct Crews {
 impl Session<'_> {
     /// Measures; `make` gives each thread its work.
     pub(super) async fn measure(&mut self, load: &Load, make: impl Fn(Names) -> Box<dyn Work>) -> Result<Measured, BenchError> {
+        load.bounded()?;
         let mut crews = self.start(load, make).await?;
         let cpu_before = self.servers.cpu().await;
         // A moment later, so that all threads wait for it.

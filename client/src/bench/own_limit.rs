@@ -5,13 +5,14 @@ use serde::Serialize;
 use super::histogram::Histogram;
 use super::limits::{BUSY_SHARE, LATE_SEND, STARVED_SHARE};
 use super::machine::ThreadUse;
+use super::thread::Spent;
 
 /// What the generator used, and whether that spoilt what it measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Generator {
     /// Processor time of a request, kernel included, in microseconds; none if nothing was answered.
     pub cpu_us_per_request: Option<f64>,
-    /// Of its busiest thread's time, the share in which it ran.
+    /// Of its busiest thread's time while requests left, the share in which it ran.
     pub busy_share: f64,
     /// The share in which it could have run and got no core.
     pub starved_share: f64,
@@ -23,12 +24,12 @@ pub struct Generator {
 
 impl Generator {
     /// Of threads that answered so many requests together.
-    pub(super) fn of(threads: &[ThreadUse], answered: u64, lag: &Histogram) -> Self {
+    pub(super) fn of(threads: &[Spent], answered: u64, lag: &Histogram) -> Self {
         let share = |part: fn(&ThreadUse) -> std::time::Duration| {
-            let of_each = threads.iter().map(|thread| part(thread).as_secs_f64() / thread.wall.as_secs_f64().max(1e-9));
+            let of_each = threads.iter().map(|thread| part(&thread.sending).as_secs_f64() / thread.sending.wall.as_secs_f64().max(1e-9));
             of_each.fold(0.0, f64::max)
         };
-        let cpu: f64 = threads.iter().map(|thread| thread.cpu.as_secs_f64()).sum();
+        let cpu: f64 = threads.iter().map(|thread| thread.whole.cpu.as_secs_f64()).sum();
         let mut generator = Self {
             cpu_us_per_request: (answered > 0).then(|| cpu * 1e6 / answered as f64),
             busy_share: share(|thread| thread.cpu),
@@ -66,13 +67,16 @@ mod tests {
     use super::*;
 
     fn of(cpu_ms: u64, starved_ms: u64, lag_ms: u64) -> Generator {
-        let spent = crate::bench::machine::thread_use();
-        let spent = ThreadUse {
+        let used = crate::bench::machine::thread_use();
+        let sending = ThreadUse {
             wall: Duration::from_secs(1),
             cpu: Duration::from_millis(cpu_ms),
             starved: Duration::from_millis(starved_ms),
-            ..spent
+            ..used
         };
+        // The last answer came late.
+        let whole = ThreadUse { wall: Duration::from_secs(6), ..sending };
+        let spent = Spent { sending, whole };
         let mut lag = Histogram::default();
         lag.record(Duration::from_millis(lag_ms));
         Generator::of(&[spent], 10_000, &lag)

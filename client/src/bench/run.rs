@@ -72,9 +72,9 @@ impl Mode {
 pub async fn run(settings: &Settings, mode: &Mode, watcher: &dyn Watcher, stop: watch::Receiver<bool>) -> Result<Report, BenchError> {
     let mut session = Session::open(settings, watcher, stop).await?;
     let found = find(&mut session, mode).await;
-    let closed = session.close().await;
+    session.close().await;
     let mut report = found?;
-    closed?;
+    report.notes.append(&mut session.notes);
     report.interrupted = session.is_stopped();
     Ok(report)
 }
@@ -138,12 +138,18 @@ async fn find_plateau(session: &mut Session<'_>, given: Option<f64>, notes: &mut
     }
     let points = ladder::climb(session, LADDER_TOP, session.settings.measured.min(Duration::from_secs(1))).await?;
     let plateau = ladder::plateau_of(&points).ok_or_else(|| BenchError::Generator("it was stopped before the plateau was found".into()))?;
-    notes.push(format!("the plateau was measured by a ladder of {} rungs just before", points.len()));
+    notes.push(format!("the plateau was measured by a ladder of {} rungs just before, a second each", points.len()));
+    let rung = points.iter().find(|point| Some(point.connections) == plateau.connections);
+    let refused: u64 = rung.iter().flat_map(|point| point.counts.refused.values()).sum();
+    if refused > 0 {
+        notes.push(format!("at the plateau {refused} orders were refused"));
+    }
+    notes.extend(limits_of(rung).into_iter().map(|why| format!("the plateau, {why}")));
     Ok(plateau)
 }
 
 /// What spoils figures, each once.
-fn limits_of(points: &[Point]) -> Vec<String> {
+fn limits_of<'a>(points: impl IntoIterator<Item = &'a Point>) -> Vec<String> {
     let spoilt = |point: &Point| point.generator.limit.as_ref().map(|why| format!("{}: the generator may be the limit: {why}", point.what));
     let lawless = |point: &Point| {
         let little = point.little.filter(|little| !little.holds)?;
@@ -153,7 +159,14 @@ fn limits_of(points: &[Point]) -> Vec<String> {
             point.what
         ))
     };
-    points.iter().flat_map(|point| [spoilt(point), lawless(point)]).flatten().collect()
+    let unanswered = |point: &Point| {
+        let unknown = point.latency.unknown?;
+        Some(format!(
+            "{}: of {} requests nobody knows, after up to {:.0} ms: no other quantile has them",
+            point.what, unknown.count, unknown.max_ms
+        ))
+    };
+    points.into_iter().flat_map(|point| [spoilt(point), lawless(point), unanswered(point)]).flatten().collect()
 }
 
 fn report(session: &Session<'_>, mode: &Mode, plateau: Option<Plateau>, points: Vec<Point>, notes: Vec<String>) -> Report {
@@ -161,7 +174,9 @@ fn report(session: &Session<'_>, mode: &Mode, plateau: Option<Plateau>, points: 
         mode: mode.name(),
         version: env!("CARGO_PKG_VERSION"),
         cluster: session.cluster.clone(),
+        began: httpdate::fmt_http_date(session.date),
         threads: session.settings.threads,
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
         plateau,
         points,
         notes,

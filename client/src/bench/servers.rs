@@ -1,5 +1,6 @@
 //! What the nodes use of their machine, as far as it can be known from here.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use holdfast_api::paths;
@@ -25,12 +26,11 @@ pub(super) enum Servers {
 
 impl Servers {
     /// The processes that were named; those that listen on this machine; what the nodes tell; or nothing.
-    pub(super) async fn find(named: &[u32], api: &[Target], admin: &[Target]) -> Self {
+    pub(super) async fn find(named: &[u32], listeners: &[SocketAddr], admin: &[Target]) -> Self {
         if !named.is_empty() {
             return Self::Processes(named.to_vec());
         }
-        let addresses: Vec<_> = api.iter().map(|target| target.address).collect();
-        let local = listeners::processes(&addresses);
+        let local = listeners::processes(listeners);
         if !local.is_empty() {
             return Self::Processes(local);
         }

@@ -1,9 +1,10 @@
 //! One run: the cluster it loads, the SKUs it made there, and what it measures.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use holdfast_api::{CreateSku, Health, paths};
+use holdfast_api::{ClusterStatus, CreateSku, Health, paths};
 use tokio::sync::watch;
 
 use super::error::BenchError;
@@ -33,9 +34,12 @@ pub(super) struct Session<'a> {
     pub(super) servers: Servers,
     pub(super) cluster: Cluster,
     pub(super) wares: Vec<Ware>,
+    /// What one must know to read the figures.
+    pub(super) notes: Vec<String>,
     pub(super) recorder: Option<Arc<Recorder>>,
     pub(super) watcher: &'a dyn Watcher,
     pub(super) began: Instant,
+    pub(super) date: SystemTime,
     /// The log when it began: what it sells is told behind it.
     pub(super) log_index: u64,
     stop: watch::Receiver<bool>,
@@ -62,16 +66,25 @@ impl<'a> Session<'a> {
             let member = status.members.iter().find(|member| *member.api == *target.host || member.api.ends_with(&*target.host));
             target.node = member.map_or(0, |member| member.id);
         }
+        let mut notes = Vec::new();
+        let servers = Servers::find(&settings.pids, &addresses(&status, &targets, &admin).await, &admin).await;
+        if let Servers::Processes(found) = &servers
+            && found.len() < status.members.len()
+        {
+            notes.push(format!("the nodes' processor time and memory are of {} of {} nodes", found.len(), status.members.len()));
+        }
         Ok(Self {
-            servers: Servers::find(&settings.pids, &targets, &admin).await,
+            servers,
             recorder: settings.check.then(|| Arc::new(Recorder::new())),
             cluster: Cluster::of(&status, leader, &targets),
             settings: settings.clone(),
             client,
             targets,
             wares: Vec::new(),
+            notes,
             watcher,
             began: Instant::now(),
+            date: SystemTime::now(),
             log_index: status.applied.max(1),
             stop,
             run: format!("{:08x}", rand::random::<u32>()),
@@ -147,21 +160,33 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Stops the sale of every SKU of the run. Tries all of them whatever happens.
-    pub(super) async fn close(&self) -> Result<(), BenchError> {
+    /// Stops the sale of every SKU of the run. Tries all of them whatever happens, and tells of those that stay open.
+    pub(super) async fn close(&mut self) {
         let mut failed = None;
         for ware in &self.wares {
             if let Err(error) = self.client.close_sku(&ware.sku).await {
-                failed = Some(error);
+                failed = Some(format!("{} is still on sale, and it may not be the only one of {}…: {error}", ware.sku, self.prefix()));
             }
         }
-        if let Some(error) = failed {
-            self.watcher.did(&format!("not every SKU {}… could be closed: {error}", self.prefix()));
-            return Err(error.into());
+        if let Some(failed) = failed {
+            self.watcher.did(&failed);
+            self.notes.push(failed);
+        } else {
+            self.watcher.did(&format!("closed {} SKUs {}…; what is held of them expires by itself", self.wares.len(), self.prefix()));
         }
-        self.watcher.did(&format!("closed {} SKUs {}…; what is held of them expires by itself", self.wares.len(), self.prefix()));
-        Ok(())
     }
+}
+
+/// Where any node may listen: the listeners that were given, and those that members tell.
+async fn addresses(status: &ClusterStatus, api: &[Target], admin: &[Target]) -> Vec<SocketAddr> {
+    let mut addresses: Vec<_> = api.iter().chain(admin).map(|target| target.address).collect();
+    for member in &status.members {
+        // One that leads nowhere from here is on another machine.
+        if let Ok(target) = Target::resolve(&member.api).await {
+            addresses.push(target.address);
+        }
+    }
+    addresses
 }
 
 async fn resolve(urls: &[String]) -> Result<Vec<Target>, ClientError> {

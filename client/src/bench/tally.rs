@@ -93,6 +93,8 @@ pub(super) struct Latencies {
     pub(super) refused: Histogram,
     pub(super) steps: Histogram,
     pub(super) reads: Histogram,
+    /// Those of which nobody knows what became: until it was said so, or until they were given up.
+    pub(super) unknown: Histogram,
 }
 
 /// Counts and times of one thread, or of all of them.
@@ -176,14 +178,14 @@ impl Tally {
                 counts.acknowledged += many;
                 self.acknowledged_within += within;
                 self.last_acknowledged = self.last_acknowledged.max(Some(at));
-                self.slot(at).acknowledged += u32::try_from(many).unwrap_or(u32::MAX);
+                self.mark(at, |slot| &mut slot.acknowledged, many);
             }
             (Verdict::Yes { .. }, Kind::Step) => counts.steps += many,
             (Verdict::Yes { .. }, Kind::Read) => counts.reads += many,
             (Verdict::Refused(problem), _) => {
                 *counts.refused.entry(problem.name()).or_default() += many;
                 if kind == Kind::Order {
-                    self.slot(at).refused += u32::try_from(many).unwrap_or(u32::MAX);
+                    self.mark(at, |slot| &mut slot.refused, many);
                 }
             }
             (Verdict::Unknown(problem), _) => *counts.unknown.entry(problem.map_or("no-answer", ProblemType::name)).or_default() += many,
@@ -195,13 +197,14 @@ impl Tally {
         }
     }
 
-    /// How long a request took whose answer says something.
+    /// How long a request took, answered or given up.
     pub(super) fn note_latency(&mut self, kind: Kind, verdict: Verdict, times: Times) {
         if !self.window.holds(times.intended) {
             return;
         }
         let histogram = match (verdict, kind) {
-            (Verdict::Unknown(None) | Verdict::Error, _) => return,
+            (Verdict::Error, _) => return,
+            (Verdict::Unknown(_), _) => &mut self.latencies.unknown,
             (Verdict::Yes { .. }, Kind::Order) => &mut self.latencies.acknowledged,
             (_, Kind::Order) => &mut self.latencies.refused,
             (_, Kind::Step) => &mut self.latencies.steps,
@@ -226,13 +229,15 @@ impl Tally {
         }
     }
 
-    fn slot(&mut self, at: Instant) -> &mut Slot {
+    /// Counts in the slot of `at`; what comes after the last slot is in none.
+    fn mark(&mut self, at: Instant, count: impl FnOnce(&mut Slot) -> &mut u32, many: u64) {
         let since = at.saturating_duration_since(self.window.start).as_nanos() / SLOT.as_nanos();
-        let place = usize::try_from(since).unwrap_or(MAX_SLOTS).min(MAX_SLOTS - 1);
+        let Some(place) = usize::try_from(since).ok().filter(|place| *place < MAX_SLOTS) else { return };
         if self.timeline.len() <= place {
             self.timeline.resize(place + 1, Slot::default());
         }
-        &mut self.timeline[place]
+        let count = count(&mut self.timeline[place]);
+        *count = count.saturating_add(u32::try_from(many).unwrap_or(u32::MAX));
     }
 
     /// Adds another thread's.
@@ -242,6 +247,7 @@ impl Tally {
         self.latencies.refused.add(&other.latencies.refused);
         self.latencies.steps.add(&other.latencies.steps);
         self.latencies.reads.add(&other.latencies.reads);
+        self.latencies.unknown.add(&other.latencies.unknown);
         self.lag.add(&other.lag);
         self.acknowledged_within += other.acknowledged_within;
         self.answered_within += other.answered_within;
@@ -280,5 +286,22 @@ impl Counts {
     /// Orders of which nobody knows whether they were accepted.
     pub(super) fn unknown_orders(&self) -> u64 {
         self.unknown.values().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_the_last_slot_is_counted_and_in_no_slot() {
+        let start = Instant::now();
+        let mut tally = Tally::new(Window { start, from: start, until: start + Duration::from_hours(1) });
+        let slots = u32::try_from(MAX_SLOTS).unwrap();
+        for slot in [0, 1, slots - 1, slots, 2 * slots] {
+            tally.count(Kind::Order, Verdict::Yes { replayed: false }, 1, start + SLOT * slot);
+        }
+        let marked: Vec<_> = (0..).zip(&tally.timeline).filter(|(_, slot)| slot.acknowledged > 0).map(|(place, _)| place).collect();
+        assert_eq!((marked, tally.counts.acknowledged), (vec![0, 1, MAX_SLOTS - 1], 5));
     }
 }

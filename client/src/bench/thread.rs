@@ -44,7 +44,16 @@ pub(super) struct Part {
 /// What one thread did.
 pub(super) struct Done {
     pub(super) tally: Tally,
-    pub(super) spent: ThreadUse,
+    pub(super) spent: Spent,
+}
+
+/// What one thread used.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spent {
+    /// While requests left: what tells whether it could keep up.
+    pub(super) sending: ThreadUse,
+    /// With the wait for the last answers, which may be long and idle: what the answers cost.
+    pub(super) whole: ThreadUse,
 }
 
 /// Runs it on the calling thread; none if it could not begin, which was said to `ready`.
@@ -80,8 +89,9 @@ async fn work(part: Part) -> Option<Done> {
     crew.begin(window, source);
     (0..crew.lanes.len()).for_each(|lane| crew.go_on(lane));
     keep_time(&crew, &mut pacer).await.ok();
+    let sending = machine::thread_use().since(before);
     wait_for_answers(&crew).await;
-    let spent = machine::thread_use().since(before);
+    let spent = Spent { sending, whole: machine::thread_use().since(before) };
     Some(Done { tally: crew.finish()?, spent })
 }
 

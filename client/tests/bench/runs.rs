@@ -59,6 +59,30 @@ async fn every_outcome_is_counted_as_what_the_node_answered() {
     assert_eq!(counts.unknown["outcome-unknown"], answered(SCRIPT[4]));
     assert_eq!(counts.unknown["no-answer"], answered(Reply::Lose));
     assert_eq!(counts.errors, answered(Reply::Garbage));
+    let latency = &report.points[0].latency;
+    let told = [latency.acknowledged, latency.refused, latency.unknown].map(|quantiles| quantiles.map_or(0, |quantiles| quantiles.count));
+    assert!(told.iter().all(|count| *count > 5), "what nobody knows is neither a yes nor a no: {latency:?}");
+    assert!(report.notes.iter().any(|note| note.contains("nobody knows")), "{:?}", report.notes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_no_order_that_was_achieved() {
+    let node = Fake::start(true, |order| if order % 2 == 0 { Reply::Accept } else { Reply::Refuse(ProblemType::Overloaded) }).await;
+    let report = run(&node, &rate(200.0, 4), 300).await.unwrap();
+    let point = &report.points[0];
+    assert_eq!(point.saturated, Some(true), "{point:?}");
+    assert!(point.acknowledged_per_second < 0.7 * point.answered_per_second, "{point:?}");
+    let report = run(&node, &Mode::Ladder { most: 1 }, 300).await.unwrap();
+    let (plateau, point) = (report.plateau.unwrap(), &report.points[0]);
+    assert!((plateau.per_second - point.acknowledged_per_second).abs() < 1e-9, "{plateau:?} {point:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_can_be_gone_through_is_not_offered() {
+    let node = Fake::start(true, |_| Reply::Accept).await;
+    let refused = run(&node, &rate(1e10, 1), 300).await.unwrap_err();
+    assert!(refused.to_string().contains("at most 1000000000"), "{refused}");
+    node.seen(|seen| assert!(seen.orders.is_empty() && seen.created == seen.closed));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,6 +150,7 @@ async fn a_stopped_run_tells_what_it_has_and_closes_what_it_made() {
     let mode = Mode::Ladder { most: 64 };
     let (report, ()) = tokio::join!(bench::run(&settings, &mode, &Silent, heard), stopping);
     let report = report.unwrap();
+    assert!(report.page().contains("It was stopped before it was done."));
     assert!(report.interrupted && report.points.len() == 1 && report.points[0].counts.acknowledged > 0);
     assert!(began.elapsed() < Duration::from_secs(30));
     assert_eq!(node.seen(|seen| seen.closed.len()), 1);

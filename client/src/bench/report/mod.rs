@@ -21,9 +21,13 @@ pub struct Report {
     pub version: &'static str,
     /// What was loaded.
     pub cluster: Cluster,
+    /// When it began, as HTTP writes dates.
+    pub began: String,
     /// Threads of the generator.
     pub threads: usize,
-    /// The highest rate of answers that was found or given; none if nothing was measured.
+    /// Cores that the generator may use.
+    pub cores: usize,
+    /// The rate beyond which more connections gain nothing, found or given; none if nothing was measured.
     pub plateau: Option<Plateau>,
     /// What was measured, in order.
     pub points: Vec<Point>,

@@ -29,17 +29,26 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
     )?;
     writeln!(
         page,
-        "<p>Cluster {} of {} nodes, node {} leads; asked: {}. Generator {} with {} threads.</p>",
+        "<p>{}. Cluster {} of {} nodes, node {} leads; asked: {}. Generator {} with {} threads on {} cores.</p>",
+        escape(&report.began),
         escape(&cluster.cluster_id),
         cluster.members,
         cluster.leader,
         escape(&cluster.asked.join(", ")),
         report.version,
-        report.threads
+        report.threads,
+        report.cores
     )?;
     if let Some(plateau) = report.plateau {
         let at = plateau.connections.map(|connections| format!(", reached with {connections} connections")).unwrap_or_default();
         writeln!(page, "<p>Plateau: {:.0} orders/s{at}.</p>", plateau.per_second)?;
+    }
+    if report.interrupted {
+        writeln!(page, "<p class=\"bad\">It was stopped before it was done.</p>")?;
+    }
+    if let Some(check) = &report.check {
+        let (calls, orders) = (check.calls, check.orders);
+        writeln!(page, "<p>Checked: {calls} calls against {orders} orders of the ledger, {} violations.</p>", report.violations.len())?;
     }
     for violation in &report.violations {
         writeln!(page, "<p class=\"bad\">{}</p>", escape(violation))?;
@@ -80,13 +89,16 @@ fn plots(report: &Report) -> Vec<Plot> {
         "ladder" => {
             let x = ("connections", Scale::Factors);
             let connections = |point: &Point| point.connections as f64;
-            vec![rates(points, x, connections, &[("answered", |point| Some(point.answered_per_second))]), latencies(points, x, connections)]
+            vec![
+                rates(points, x, connections, &[("acknowledged", |point| Some(point.acknowledged_per_second))]),
+                latencies(points, x, connections),
+            ]
         }
         "rate" => {
             let x = ("offered requests/s", Scale::Even);
             let offered = |point: &Point| point.offered_per_second.unwrap_or(0.0);
             let lines: [(_, Value); 2] =
-                [("answered", |point| Some(point.answered_per_second)), ("offered", |point| point.offered_per_second)];
+                [("acknowledged", |point| Some(point.acknowledged_per_second)), ("offered", |point| point.offered_per_second)];
             vec![latencies(points, x, offered), rates(points, x, offered, &lines)]
         }
         "batch" => {

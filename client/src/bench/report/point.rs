@@ -26,7 +26,7 @@ pub struct Point {
     pub answered_per_second: f64,
     /// Orders acknowledged, a second.
     pub acknowledged_per_second: f64,
-    /// Open loop: whether less than 99 % of what was offered was answered.
+    /// Open loop: whether less than 99 % of what was offered was answered; of orders alone: was acknowledged.
     pub saturated: Option<bool>,
     /// What became of everything that was sent, warm-up included.
     pub counts: Counts,
@@ -42,7 +42,7 @@ pub struct Point {
     pub flash: Option<Flash>,
     /// Orders of a request, of a batch.
     pub batch_size: Option<u64>,
-    /// Answers in slots of 50 ms, from the first request on.
+    /// Answers in slots of 50 ms, from the first request on, for 204.8 s at most.
     pub timeline: Vec<Slot>,
 }
 
@@ -58,6 +58,8 @@ pub struct Latency {
     pub steps: Option<Quantiles>,
     /// Reads.
     pub reads: Option<Quantiles>,
+    /// Requests of any kind of which nobody knows: until it was said so, or until they were given up. They are in none of the others.
+    pub unknown: Option<Quantiles>,
 }
 
 /// Quantiles in milliseconds, at most 1/128 too high.
@@ -165,6 +167,7 @@ impl Point {
                 refused: Quantiles::of(&tally.latencies.refused),
                 steps: Quantiles::of(&tally.latencies.steps),
                 reads: Quantiles::of(&tally.latencies.reads),
+                unknown: Quantiles::of(&tally.latencies.unknown),
             },
             little: (load.pace == Pace::Closed).then(|| Little::of(load.connections, answered, mean_ms(tally))),
             generator: Generator::of(&measured.threads, all, &tally.lag),
@@ -197,11 +200,11 @@ impl Point {
     }
 }
 
-/// Mean latency of everything that was answered.
+/// Mean latency of everything that ended.
 fn mean_ms(tally: &crate::bench::tally::Tally) -> f64 {
     let mut all = Histogram::default();
     let latencies = &tally.latencies;
-    for one in [&latencies.acknowledged, &latencies.refused, &latencies.steps, &latencies.reads] {
+    for one in [&latencies.acknowledged, &latencies.refused, &latencies.steps, &latencies.reads, &latencies.unknown] {
         all.add(one);
     }
     ms(all.mean())

@@ -66,8 +66,8 @@ const OUTCOMES: [Column; 10] = [
 /// The tables of a report: figures first, then what became of every request.
 pub(super) fn of(report: &Report) -> Vec<(&'static str, Table)> {
     let figures: &[Column] = match report.mode {
-        "ladder" => &[WHAT, ANSWERED, P50, P99, P99_9, LITTLE, CLIENT_CPU, NODES_CPU, LIMIT],
-        "rate" => &[WHAT, OFFERED, ANSWERED, SATURATED, P50, P99, P99_9, LAG, CLIENT_CPU, NODES_CPU, LIMIT],
+        "ladder" => &[WHAT, ACKNOWLEDGED, P50, P99, P99_9, LITTLE, CLIENT_CPU, NODES_CPU, LIMIT],
+        "rate" => &[WHAT, OFFERED, ACKNOWLEDGED, SATURATED, P50, P99, P99_9, LAG, CLIENT_CPU, NODES_CPU, LIMIT],
         "flash" => &FLASH,
         "batch" => &[WHAT, ACKNOWLEDGED, P50, P99, P99_9, CLIENT_CPU, NODES_CPU, LIMIT],
         _ => &[WHAT, OFFERED, ANSWERED, ACKNOWLEDGED, P50, P99, P99_9, CLIENT_CPU, NODES_CPU, LIMIT],
@@ -94,6 +94,7 @@ fn latencies(points: &[Point]) -> Table {
             ("orders refused", latency.refused),
             ("confirms and releases", latency.steps),
             ("reads", latency.reads),
+            ("unknown", latency.unknown),
         ];
         kinds.into_iter().filter_map(|(kind, quantiles)| {
             let q = quantiles?;

@@ -2,7 +2,8 @@
 
 mod progress;
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -15,6 +16,7 @@ use self::progress::Progress;
 use super::endpoints::Endpoints;
 use super::failure::Failure;
 use super::{output, stop};
+use crate::descriptors;
 
 /// Load a cluster and measure it: how many orders it takes, how fast, and whether it stays right.
 ///
@@ -162,6 +164,12 @@ impl BenchArgs {
 pub(super) async fn run(args: BenchArgs) -> Result<(), Failure> {
     let common = args.action.common().clone();
     let mode = args.action.mode()?;
+    if let Some(file) = &common.report {
+        // Before anything is measured in vain.
+        std::fs::OpenOptions::new().create(true).append(true).open(file).map_err(|error| unwritten(file, &error))?;
+    }
+    // A connection is a file.
+    descriptors::raise();
     let stop = stop::on_signal()?;
     let (told, heard) = watch::channel(false);
     tokio::spawn(async move {
@@ -181,12 +189,16 @@ pub(super) async fn run(args: BenchArgs) -> Result<(), Failure> {
         show(&report)?;
     }
     if let Some(file) = &common.report {
-        std::fs::write(file, report.page())?;
+        std::fs::write(file, report.page()).map_err(|error| unwritten(file, &error))?;
     }
     match report.violations.first() {
         None => Ok(()),
         Some(first) => Err(Failure::Unsound(format!("{} violations: {first}", report.violations.len()))),
     }
+}
+
+fn unwritten(file: &Path, error: &io::Error) -> Failure {
+    Failure::Failed(format!("the report can't be written to {}: {error}", file.display()))
 }
 
 fn show(report: &Report) -> Result<(), Failure> {
