@@ -27,8 +27,7 @@ impl Peer for Etcd {
     async fn start(_program: &str) -> Result<Etcd> {
         let members = failover::Etcd::start().await?;
         let leader = members.leader().await?;
-        let name = |member| if member == leader { "leader" } else { "follower" };
-        let watched = members.process_ids().into_iter().enumerate().map(|(member, id)| (name(member).to_owned(), id)).collect();
+        let watched = roles(leader).into_iter().map(str::to_owned).zip(members.process_ids()).collect();
         let subject = Subject { system: System::Etcd, targets: vec![members.nodes()[leader]], watched };
         Ok(Etcd { members, subject })
     }
@@ -39,5 +38,27 @@ impl Peer for Etcd {
 
     async fn end(self) -> Result<()> {
         self.members.end().await
+    }
+}
+
+/// Of each member a name of its own, as Holdfast's nodes have: what stands under one name is added up.
+fn roles(leader: usize) -> [&'static str; 3] {
+    let mut roles = ["leader", "follower", "other follower"];
+    roles.rotate_right(leader);
+    roles
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_member_has_a_name_of_its_own() {
+        for leader in 0..3 {
+            let roles = roles(leader);
+            assert_eq!((roles[leader], BTreeSet::from(roles).len()), ("leader", 3));
+        }
     }
 }
