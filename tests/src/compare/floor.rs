@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use super::bares::Bares;
@@ -70,9 +70,19 @@ async fn ratios(bares: &Bares, holdfast: &Holdfast, connections: u32) -> Result<
     let mut ratios = Vec::new();
     for _ in 0..FLOOR_ROUNDS {
         let under = bare.measure(load, 0, FLOOR_SECONDS).await?.per_second;
-        ratios.push(leader.measure(load, 0, FLOOR_SECONDS).await?.per_second / under);
+        ratios.push(ratio(leader.measure(load, 0, FLOOR_SECONDS).await?.per_second, under)?);
     }
     Spread::of(&ratios).context("no round")
+}
+
+fn ratio(orders: f64, bare: f64) -> Result<f64> {
+    ensure!(bare > 0.0, "the bare handler answered nothing: there is nothing to compare with");
+    Ok(orders / bare)
+}
+
+/// A ratio that is no number does not hold.
+fn holds(measured: &Spread, published: f64) -> bool {
+    measured.median >= COLLAPSED * published
 }
 
 /// `tests/bench/published.toml`, by connections.
@@ -100,7 +110,7 @@ impl Verdict {
     pub fn has_collapsed(&self) -> bool {
         match self {
             Verdict::NotRun(_) => false,
-            Verdict::Measured(measured) => measured.iter().any(|(_, spread, published)| spread.median < COLLAPSED * published),
+            Verdict::Measured(measured) => !measured.iter().all(|(_, spread, published)| holds(spread, *published)),
         }
     }
 }
@@ -112,7 +122,7 @@ impl fmt::Display for Verdict {
             Verdict::Measured(measured) => measured,
         };
         for (connections, spread, published) in measured {
-            let judged = if spread.median < COLLAPSED * published { "COLLAPSED" } else { "holds" };
+            let judged = if holds(spread, *published) { "holds" } else { "COLLAPSED" };
             writeln!(f, "orders ÷ bare, leader, {connections:>4} connections: {spread}, published {published}: {judged}")?;
         }
         Ok(())
@@ -135,5 +145,13 @@ mod tests {
         assert!(!verdict(0.2).has_collapsed());
         assert!(verdict(0.19).has_collapsed() && verdict(0.19).to_string().contains("COLLAPSED"));
         assert!(!Verdict::NotRun("no wrk".into()).has_collapsed());
+    }
+
+    #[test]
+    fn nothing_beside_nothing_is_no_ratio_and_does_not_hold() {
+        assert!(ratio(0.0, 0.0).is_err() && ratio(10.0, 0.0).is_err());
+        assert!((ratio(10.0, 20.0).unwrap() - 0.5).abs() < 1e-9);
+        let verdict = Verdict::Measured(vec![(100, Spread::of(&[f64::NAN]).unwrap(), 0.4)]);
+        assert!(verdict.has_collapsed() && verdict.to_string().contains("COLLAPSED"));
     }
 }
