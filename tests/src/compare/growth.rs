@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::json;
 
@@ -86,17 +86,18 @@ impl Growth {
         Ok(ratios)
     }
 
-    /// Batches until so many are stored.
+    /// Batches until so many are stored. Fails when some stored nothing: it would never end.
     async fn fill(self, holdfast: &Holdfast) -> Result<()> {
         let targets = holdfast.subject(System::Spread)?.targets;
-        loop {
-            let stored = stored(holdfast).await?;
-            eprintln!("  {stored} orders stored");
-            if stored >= self.orders as f64 {
-                return Ok(());
-            }
-            batches::send(&targets, FILL_FOR, true).await?;
+        let mut held = stored(holdfast).await?;
+        while held < self.orders as f64 {
+            let sent = batches::send(&targets, FILL_FOR, true).await?;
+            let now = stored(holdfast).await?;
+            eprintln!("  {now} orders stored");
+            ensure!(now > held, "of {} orders sent none was stored: {:?}", sent.orders, sent.problems);
+            held = now;
         }
+        Ok(())
     }
 
     /// On a new cluster: orders of many SKUs in turn ÷ orders of one, once for each round.
