@@ -73,8 +73,8 @@ impl Compare {
                 return Ok(run.results);
             }
         }
-        run.long_ones().await?;
-        run.bares.end().await?;
+        let (rest, ended) = (run.long_ones().await, run.bares.end().await);
+        run.results.broken = rest.and(ended).err().map(|error| format!("after the rounds: {error:#}"));
         Ok(run.results)
     }
 }
@@ -82,10 +82,10 @@ impl Compare {
 impl Run<'_> {
     async fn long_ones(&mut self) -> Result<()> {
         if self.wants(Part::Overload) {
-            self.overload().await?;
+            self.overload().await.context("overload")?;
         }
         if self.wants(Part::Growth) {
-            let growth = self.asked.growth.measure(&self.turn, &self.asked.program, &self.bares).await?;
+            let growth = self.asked.growth.measure(&self.turn, &self.asked.program, &self.bares).await.context("growth")?;
             self.results.extra.extend(growth);
         }
         Ok(())
