@@ -21,10 +21,12 @@ pub struct HeldBack {
 }
 
 impl HeldBack {
-    /// Why there can be none here; none if there can.
+    /// Why there can be none here; none if there can. Tries it with a group of no process.
     pub fn why_not() -> Option<String> {
-        let missing = !Path::new(GROUPS).join(SHARE_FILE).exists();
-        missing.then(|| format!("no control groups of the first version for processor time in {GROUPS}"))
+        if !Path::new(GROUPS).join(SHARE_FILE).exists() {
+            return Some(format!("no control groups of the first version for processor time in {GROUPS}"));
+        }
+        HeldBack::hold(&[], 100).err().map(|error| format!("{error:#}"))
     }
 
     /// Holds these processes, with all their threads, to so many hundredths of one core together.
