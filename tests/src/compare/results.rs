@@ -106,7 +106,16 @@ impl Results {
         let extra =
             |extra: &Extra| json!({ "name": extra.name, "ratios": extra.values, "target": extra.target.map(|target| target.to_string()) });
         let rows = rows.chain(self.extra.iter().map(extra));
-        json!({ "rounds": self.rounds.iter().map(cells).collect::<Vec<_>>(), "ratios": rows.collect::<Vec<_>>(), "not_run": not_run })
+        let parts_not_run: BTreeMap<String, &String> =
+            self.parts_not_run.iter().map(|(part, reason)| (format!("{part:?}"), reason)).collect();
+        json!({
+            "rounds": self.rounds.iter().map(cells).collect::<Vec<_>>(),
+            "ratios": rows.collect::<Vec<_>>(),
+            "not_run": not_run,
+            "parts_not_run": parts_not_run,
+            "remarks": self.remarks,
+            "broken": self.broken,
+        })
     }
 }
 
@@ -185,6 +194,15 @@ mod tests {
         assert!(line(&table, "orders ÷ etcd").ends_with("NOT RUN: etcd is not installed"));
         assert!(line(&table, "orders ÷ axum + Redis").ends_with("NOT RUN: nothing was measured"));
         assert!(!table.contains("leader"));
+    }
+
+    #[test]
+    fn a_program_is_told_what_stands_below_the_table_too() {
+        let parts_not_run = vec![(Part::Overload, "no control groups".to_owned())];
+        let results = Results { parts_not_run, remarks: vec!["a remark".into()], broken: Some("in round 2".into()), ..results() };
+        let told = results.json(&[Part::Orders]);
+        assert_eq!(told["parts_not_run"], json!({ "Overload": "no control groups" }));
+        assert_eq!((&told["remarks"], &told["broken"]), (&json!(["a remark"]), &json!("in round 2")));
     }
 
     #[test]
