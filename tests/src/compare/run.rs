@@ -108,9 +108,14 @@ impl Run<'_> {
             self.results.remarks.push(format!("round {}: {moved}", self.number + 1));
         }
         holdfast.end().await?;
-        self.peer::<Etcd>(Part::Etcd).await?;
-        self.peer::<Redis>(Part::Redis).await?;
-        self.peer::<PostgreSql>(Part::Postgresql).await
+        for part in in_turn(&[Part::Etcd, Part::Redis, Part::Postgresql], self.number) {
+            match part {
+                Part::Etcd => self.peer::<Etcd>(part).await?,
+                Part::Redis => self.peer::<Redis>(part).await?,
+                _ => self.peer::<PostgreSql>(part).await?,
+            }
+        }
+        Ok(())
     }
 
     async fn product(&mut self, holdfast: &Holdfast) -> Result<()> {
@@ -153,10 +158,7 @@ impl Run<'_> {
 
     /// One load, one system after the other; another begins in each round.
     async fn beside(&mut self, holdfast: &Holdfast, load: Load, systems: &[System]) -> Result<()> {
-        let mut systems = systems.to_vec();
-        let first = self.number % systems.len();
-        systems.rotate_left(first);
-        for system in systems {
+        for system in in_turn(systems, self.number) {
             let measured = match system {
                 System::Bare(_) => self.bares.subject(system).context("no such handler")?.measure(load, 0, self.asked.seconds).await?,
                 _ => holdfast.subject(system)?.measure(load, 0, self.asked.seconds).await?,
@@ -221,5 +223,24 @@ impl Run<'_> {
         let other = if measured.unexpected > 0 { format!(", {} other answers", measured.unexpected) } else { String::new() };
         eprintln!("  {load}: {system}: {:.0}/s{p50}{other}", measured.per_second);
         self.round.insert(Cell { load, system }, measured);
+    }
+}
+
+/// All of them, in each round beginning with another: none is always the first.
+fn in_turn<T: Copy>(all: &[T], round: usize) -> Vec<T> {
+    let mut all = all.to_vec();
+    let first = round % all.len();
+    all.rotate_left(first);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_round_begins_with_another() {
+        assert_eq!(in_turn(&[1, 2, 3], 0), [1, 2, 3]);
+        assert_eq!(in_turn(&[1, 2, 3], 4), [2, 3, 1]);
     }
 }
