@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -20,11 +20,19 @@ use crate::{operator, ports, wait};
 /// What is sold.
 pub const SKU: &str = "bench";
 
+/// Who leads, and in which term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lead {
+    node: u16,
+    term: u64,
+}
+
 /// Three nodes of the product. Dropped: killed.
 #[derive(Debug)]
 pub struct Holdfast {
     dev: Dev,
-    leader: u16,
+    /// At the start.
+    lead: Lead,
     dir: TempDir,
 }
 
@@ -36,19 +44,19 @@ impl Holdfast {
     pub async fn start(turn: &Turn, program: &str) -> Result<Holdfast> {
         let dir = TempDir::with_prefix("holdfast-compare-")?;
         let dev = Dev::start(turn, program, &dir.path().join("dev"), ports::free_base(Self::NODES)?).await?;
-        let leader = leader(&dev).await?;
+        let lead = lead(&dev).await?;
         // As `holdfast sku create` makes one: orders are held.
-        operator::create_sku_with(dev.admin(leader), &json!({ "sku": SKU, "stock": STOCK })).await?;
-        operator::create_sku_with(dev.admin(leader), &json!({ "sku": SOLD_OUT, "stock": 1 })).await?;
+        operator::create_sku_with(dev.admin(lead.node), &json!({ "sku": SKU, "stock": STOCK })).await?;
+        operator::create_sku_with(dev.admin(lead.node), &json!({ "sku": SOLD_OUT, "stock": 1 })).await?;
         sell_out(&dev).await?;
-        operator::granted(dev.admin(leader), SKU, Self::NODES.into()).await?;
-        Ok(Holdfast { dev, leader, dir })
+        operator::granted(dev.admin(lead.node), SKU, Self::NODES.into()).await?;
+        Ok(Holdfast { dev, lead, dir })
     }
 
     /// It, asked at the leader, at a follower, or at all three.
     pub fn subject(&self, system: System) -> Result<Subject> {
         let asked: Vec<u16> = match system {
-            System::Leader => vec![self.leader],
+            System::Leader => vec![self.lead.node],
             System::Follower => vec![self.follower()],
             _ => (1..=Self::NODES).collect(),
         };
@@ -59,14 +67,12 @@ impl Holdfast {
 
     /// Where operators call the leader.
     pub fn admin(&self) -> SocketAddr {
-        self.dev.admin(self.leader)
+        self.dev.admin(self.lead.node)
     }
 
-    /// What to say if another node leads than at the start: then not all that was measured on the leader was.
+    /// What to say if the lead has moved since the start, also if it came back: then not all that was measured on the leader was.
     pub async fn moved(&self) -> Result<Option<String>> {
-        let now = leader(&self.dev).await?;
-        Ok((now != self.leader)
-            .then(|| format!("node {now} leads in the end instead of {}: leader and follower are mixed up", self.leader)))
+        Ok(moved(self.lead, lead(&self.dev).await?))
     }
 
     /// Ends them.
@@ -84,29 +90,40 @@ impl Holdfast {
         let (data, base) = (self.dev.data().to_owned(), self.dev.base());
         self.dev.kill_nodes().await?;
         let dev = Dev::start(turn, program, &data, base).await?;
-        let leader = leader(&dev).await?;
-        Ok(Holdfast { dev, leader, dir: self.dir })
+        let lead = lead(&dev).await?;
+        Ok(Holdfast { dev, lead, dir: self.dir })
     }
 
     fn follower(&self) -> u16 {
-        self.leader % Self::NODES + 1
+        self.lead.node % Self::NODES + 1
     }
 
     fn role(&self, id: u16) -> &'static str {
         match id {
-            id if id == self.leader => "leader",
+            id if id == self.lead.node => "leader",
             id if id == self.follower() => "follower",
             _ => "other follower",
         }
     }
 }
 
-async fn leader(dev: &Dev) -> Result<u16> {
-    let told = wait::until("a leader", LEADER_WITHIN, async || {
+async fn lead(dev: &Dev) -> Result<Lead> {
+    wait::until("a leader", LEADER_WITHIN, async || {
         let told = http::call(dev.admin(1), &Call::get("/v1/cluster")).await.ok()?.json().ok()?;
-        told["leader"].as_u64()
-    });
-    u16::try_from(told.await?).context("no such node")
+        Some(Lead { node: told["leader"].as_u64()?.try_into().ok()?, term: told["term"].as_u64()? })
+    })
+    .await
+}
+
+/// Each term has one leader: a node that leads in another term has not led all the time.
+fn moved(start: Lead, end: Lead) -> Option<String> {
+    let Lead { node, term } = start;
+    (start != end).then(|| {
+        format!(
+            "node {node} led in term {term} at the start and node {} in term {} in the end: leader and follower are mixed up",
+            end.node, end.term
+        )
+    })
 }
 
 async fn sell_out(dev: &Dev) -> Result<()> {
@@ -118,4 +135,17 @@ async fn sell_out(dev: &Dev) -> Result<()> {
     let refused = http::call(dev.api(1), &order("second")).await?;
     ensure!(refused.problem().as_deref() == Some("sold-out"), "not sold out: {refused:?}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lead_that_went_and_came_back_has_moved() {
+        let lead = |node, term| Lead { node, term };
+        assert_eq!(moved(lead(1, 2), lead(1, 2)), None);
+        assert!(moved(lead(1, 2), lead(1, 4)).unwrap().contains("node 1 in term 4"));
+        assert!(moved(lead(1, 2), lead(3, 3)).is_some());
+    }
 }

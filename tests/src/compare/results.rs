@@ -26,6 +26,8 @@ pub struct Results {
     pub remarks: Vec<String>,
     /// Parts that were not measured for a reason of their own.
     pub parts_not_run: Vec<(Part, String)>,
+    /// Cells that no median counts, by the number of their round.
+    pub left_out: BTreeMap<usize, Round>,
 }
 
 impl Results {
@@ -37,6 +39,17 @@ impl Results {
         self.not_run.extend(systems.map(|system| (system, reason.to_owned())));
         self.parts_not_run.extend([Part::Overload, Part::Growth].map(|part| (part, reason.to_owned())));
         self
+    }
+
+    /// Takes what was measured on the leader or on a follower out of a round in which they may have changed places.
+    pub fn leave_out(&mut self, number: usize, round: &mut Round, why: &str) {
+        let (out, kept): (Round, Round) =
+            std::mem::take(round).into_iter().partition(|(cell, _)| matches!(cell.system, System::Leader | System::Follower));
+        *round = kept;
+        if !out.is_empty() {
+            self.remarks.push(format!("round {}: {why}: their cells of it are left out", number + 1));
+            self.left_out.insert(number, out);
+        }
     }
 
     /// The table of ratios, of these parts.
@@ -66,10 +79,21 @@ impl Results {
 
     fn line(&self, row: &Row) -> String {
         let ratios: Vec<f64> = self.rounds.iter().filter_map(|round| row.within(round)).collect();
-        figures(&ratios, row.target).unwrap_or_else(|| {
-            let reason = row.systems().find_map(|system| self.not_run.get(&system));
-            format!("NOT RUN: {}", reason.map_or("nothing was measured", String::as_str))
-        })
+        let Some(figures) = figures(&ratios, row.target) else {
+            let reason = row.systems().find_map(|system| self.not_run.get(&system)).map(String::as_str);
+            let without = if self.lacks(row) > 0 { "no round of it counts" } else { "nothing was measured" };
+            return format!("NOT RUN: {}", reason.unwrap_or(without));
+        };
+        let left = match self.lacks(row) {
+            0 => String::new(),
+            lacks => format!("  ({lacks} of {} rounds left out)", self.rounds.len()),
+        };
+        figures + &left
+    }
+
+    /// How many rounds lack it because cells of it were left out.
+    fn lacks(&self, row: &Row) -> usize {
+        self.left_out.values().filter(|round| round.contains_key(&row.over.cell)).count()
     }
 
     /// Every cell: rates, latencies, and processor time for each answer by process.
@@ -108,6 +132,7 @@ impl Results {
         let rows = rows.chain(self.extra.iter().map(extra));
         let parts_not_run: BTreeMap<String, &String> =
             self.parts_not_run.iter().map(|(part, reason)| (format!("{part:?}"), reason)).collect();
+        let left_out = self.left_out.iter().map(|(number, round)| json!({ "round": number + 1, "cells": cells(round) }));
         json!({
             "rounds": self.rounds.iter().map(cells).collect::<Vec<_>>(),
             "ratios": rows.collect::<Vec<_>>(),
@@ -115,6 +140,7 @@ impl Results {
             "parts_not_run": parts_not_run,
             "remarks": self.remarks,
             "broken": self.broken,
+            "left_out": left_out.collect::<Vec<_>>(),
         })
     }
 }
@@ -194,6 +220,29 @@ mod tests {
         assert!(line(&table, "orders ÷ etcd").ends_with("NOT RUN: etcd is not installed"));
         assert!(line(&table, "orders ÷ axum + Redis").ends_with("NOT RUN: nothing was measured"));
         assert!(!table.contains("leader"));
+    }
+
+    #[test]
+    fn a_round_in_which_the_lead_moved_counts_for_neither_leader_nor_follower() {
+        let mut results = results();
+        let mut moved = std::mem::take(&mut results.rounds[0]);
+        results.leave_out(0, &mut moved, "node 2 leads");
+        assert_eq!(moved.keys().map(|cell| cell.system).collect::<Vec<_>>(), [row::BARE]);
+        results.rounds[0] = moved;
+        let table = results.table(&[Part::Orders]);
+        assert!(line(&table, "orders ÷ bare, leader, 100").contains("0.56  0.50–0.62"), "{table}");
+        assert!(line(&table, "orders ÷ bare, leader, 100").ends_with("(1 of 3 rounds left out)"), "{table}");
+        assert_eq!(line(&table, "round 1"), "round 1: node 2 leads: their cells of it are left out");
+        assert_eq!(results.json(&[])["left_out"][0]["cells"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_line_of_which_no_round_counts_says_so() {
+        let mut results = results();
+        let mut rounds = std::mem::take(&mut results.rounds);
+        rounds.iter_mut().enumerate().for_each(|(number, round)| results.leave_out(number, round, "moved"));
+        results.rounds = rounds;
+        assert!(line(&results.table(&[Part::Orders]), "orders ÷ bare, leader, 100").ends_with("NOT RUN: no round of it counts"));
     }
 
     #[test]
