@@ -1,11 +1,14 @@
 //! Three nodes of the product, as a newcomer starts them.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
+use rustix::fs::syncfs;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::task::spawn_blocking;
 
 use super::bare::SOLD_OUT;
 use super::cell::System;
@@ -75,9 +78,13 @@ impl Holdfast {
         Ok(moved(self.lead, lead(&self.dev).await?))
     }
 
-    /// Ends them.
+    /// Ends them and removes their data. Waits until the disk has done it too: gigabytes after batches, which the syncs of
+    /// whoever is measured next would wait for.
     pub async fn end(self) -> Result<()> {
-        self.dev.kill().await
+        self.dev.kill().await?;
+        self.dir.close()?;
+        let disk = File::open(std::env::temp_dir())?;
+        Ok(spawn_blocking(move || syncfs(disk)).await??)
     }
 
     /// Where they keep what they keep.
