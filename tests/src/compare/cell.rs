@@ -123,7 +123,42 @@ pub struct Measured {
     pub processor_us: BTreeMap<String, f64>,
     /// How it was asked, where that was chosen: connections, batches in flight.
     pub how: String,
+    /// Threads of `wrk` that asked; none if something else did.
+    pub wrk_threads: Option<usize>,
+}
+
+/// Under which name the generator's processor time stands.
+pub const GENERATOR: &str = "generator";
+
+/// How much of the processor time that its threads can have `wrk` may take: with more it is `wrk` that is measured.
+const WRK_IS_FREE: f64 = 0.9;
+
+impl Measured {
+    /// Whether `wrk` could hardly have asked for more.
+    pub fn is_limited_by_wrk(&self) -> bool {
+        let (Some(threads), Some(each_us)) = (self.wrk_threads, self.processor_us.get(GENERATOR)) else { return false };
+        each_us * self.per_second / 1e6 >= WRK_IS_FREE * threads as f64
+    }
 }
 
 /// All cells of one round.
 pub type Round = BTreeMap<Cell, Measured>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrk_is_the_limit_where_its_threads_have_little_time_left() {
+        let measured = |per_second, wrk_threads| Measured {
+            per_second,
+            wrk_threads,
+            processor_us: BTreeMap::from([(GENERATOR.to_owned(), 10.0)]),
+            ..Measured::default()
+        };
+        assert!(measured(91_000.0, Some(1)).is_limited_by_wrk());
+        assert!(!measured(89_000.0, Some(1)).is_limited_by_wrk());
+        assert!(!measured(180_000.0, Some(3)).is_limited_by_wrk());
+        assert!(!measured(91_000.0, None).is_limited_by_wrk(), "another generator");
+    }
+}

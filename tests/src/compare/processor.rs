@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::cell::GENERATOR;
+
 /// Ticks a second of the times in `/proc`: fixed for programs, whatever the kernel's own clock.
 const TICKS: f64 = 100.0;
 
@@ -21,7 +23,7 @@ pub fn spent(watched: &Watched) -> BTreeMap<String, f64> {
     for (name, id) in watched {
         *spent.entry(name.clone()).or_default() += whole(*id) / TICKS;
     }
-    spent.insert("generator".to_owned(), ticks("self") / TICKS);
+    spent.insert(GENERATOR.to_owned(), ticks("self") / TICKS);
     spent
 }
 

@@ -74,7 +74,20 @@ impl Results {
         let not_run = self.parts_not_run.iter().filter(|(part, _)| parts.contains(part));
         let not_run = not_run.map(|(part, reason)| format!("{part:?}: NOT RUN: {reason}\n"));
         let broken = self.broken.iter().map(|reason| format!("BROKEN OFF {reason}\n"));
-        not_run.chain(self.remarks.iter().map(|remark| format!("{remark}\n"))).chain(broken).collect()
+        not_run.chain(self.all_remarks().map(|remark| format!("{remark}\n"))).chain(broken).collect()
+    }
+
+    /// What was remarked, and where the generator was measured rather than whom it asked.
+    fn all_remarks(&self) -> impl Iterator<Item = String> {
+        let mut limited: BTreeMap<Cell, usize> = BTreeMap::new();
+        for (cell, _) in self.rounds.iter().flatten().filter(|(_, measured)| measured.is_limited_by_wrk()) {
+            *limited.entry(*cell).or_default() += 1;
+        }
+        let rounds = self.rounds.len();
+        let told = move |(cell, times): (Cell, usize)| {
+            format!("wrk was the limit of {}: {}, in {times} of {rounds} rounds", cell.load, cell.system)
+        };
+        self.remarks.iter().cloned().chain(limited.into_iter().map(told))
     }
 
     fn line(&self, row: &Row) -> String {
@@ -138,7 +151,7 @@ impl Results {
             "ratios": rows.collect::<Vec<_>>(),
             "not_run": not_run,
             "parts_not_run": parts_not_run,
-            "remarks": self.remarks,
+            "remarks": self.all_remarks().collect::<Vec<_>>(),
             "broken": self.broken,
             "left_out": left_out.collect::<Vec<_>>(),
         })
@@ -185,7 +198,7 @@ fn described(measured: &[&Measured]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cell::Load;
+    use super::super::cell::{GENERATOR, Load};
     use super::*;
 
     fn results() -> Results {
@@ -243,6 +256,17 @@ mod tests {
         rounds.iter_mut().enumerate().for_each(|(number, round)| results.leave_out(number, round, "moved"));
         results.rounds = rounds;
         assert!(line(&results.table(&[Part::Orders]), "orders ÷ bare, leader, 100").ends_with("NOT RUN: no round of it counts"));
+    }
+
+    #[test]
+    fn where_wrk_was_the_limit_it_is_remarked() {
+        let mut results = results();
+        let leader = Cell { load: Load::Orders(100), system: System::Leader };
+        let measured = results.rounds[1].get_mut(&leader).unwrap();
+        (measured.wrk_threads, measured.processor_us) = (Some(1), BTreeMap::from([(GENERATOR.to_owned(), 1e6)]));
+        let told = "wrk was the limit of orders, 100 connections: Holdfast, leader, in 1 of 3 rounds";
+        assert_eq!(line(&results.table(&[Part::Orders]), "wrk"), told);
+        assert_eq!(results.json(&[])["remarks"], json!([told]));
     }
 
     #[test]

@@ -32,6 +32,7 @@ impl Subject {
         let connections = connections(load, plateau);
         let wrk = Wrk { script, connections, seconds, targets: self.targets.clone(), words };
         let mut measured = watch(&self.watched, wrk.run()).await?;
+        measured.wrk_threads = Some(wrk.threads());
         // A pair is two requests.
         if load == Load::Pairs {
             measured = per_pair(measured);
@@ -85,6 +86,7 @@ pub async fn watch(watched: &Watched, load: impl Future<Output = Result<Told>>) 
         unexpected: told.unexpected,
         processor_us: processor::each(&before, &after, told.expected),
         how: String::new(),
+        wrk_threads: None,
     })
 }
 

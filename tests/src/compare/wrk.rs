@@ -20,7 +20,7 @@ pub struct Wrk {
     pub connections: u32,
     /// How long.
     pub seconds: u32,
-    /// Whom; of several each gets its part of the connections.
+    /// Whom; of several each gets its part of the connections and a thread of its own.
     pub targets: Vec<SocketAddr>,
     /// What the script is told behind its seed.
     pub words: Vec<String>,
@@ -57,10 +57,15 @@ impl Wrk {
         read(&text).with_context(|| format!("wrk told nothing that can be read: {text}"))
     }
 
+    /// How many threads it asks with.
+    pub fn threads(&self) -> usize {
+        self.targets.len()
+    }
+
     fn command(&self) -> Result<Command> {
         let targets: Vec<String> = self.targets.iter().map(SocketAddr::to_string).collect();
         let mut command = Command::new("wrk");
-        command.arg(format!("-t{}", targets.len())).arg(format!("-c{}", self.connections)).arg(format!("-d{}s", self.seconds));
+        command.arg(format!("-t{}", self.threads())).arg(format!("-c{}", self.connections)).arg(format!("-d{}s", self.seconds));
         command.arg("--latency").arg("-s").arg(script(self.script)).arg(format!("http://{}", targets.first().context("no target")?));
         command.arg("--").arg(rand::random::<u32>().to_string()).args(&self.words);
         if targets.len() > 1 {
