@@ -1,4 +1,5 @@
--- Orders of a SKU that is sold out: 409 is what is wanted.
+-- Orders of a SKU that is sold out: refusals are what is wanted. What they were for is not read, which would cost more than they do:
+-- who runs this asks the server.
 dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "told.lua")
 
 function init(args)

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use rustix::fs::syncfs;
 use serde_json::json;
 use tempfile::TempDir;
@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 use super::bare::SOLD_OUT;
 use super::cell::System;
 use super::limits::STOCK;
+use super::refusals;
 use super::subject::Subject;
 use crate::dev::Dev;
 use crate::http::{self, Call};
@@ -51,7 +52,7 @@ impl Holdfast {
         // As `holdfast sku create` makes one: orders are held.
         operator::create_sku_with(dev.admin(lead.node), &json!({ "sku": SKU, "stock": STOCK })).await?;
         operator::create_sku_with(dev.admin(lead.node), &json!({ "sku": SOLD_OUT, "stock": 1 })).await?;
-        sell_out(&dev).await?;
+        http::call(dev.api(lead.node), &refusals::order("first")).await?.expect(201)?;
         operator::granted(dev.admin(lead.node), SKU, Self::NODES.into()).await?;
         Ok(Holdfast { dev, lead, dir })
     }
@@ -131,17 +132,6 @@ fn moved(start: Lead, end: Lead) -> Option<String> {
             end.node, end.term
         )
     })
-}
-
-async fn sell_out(dev: &Dev) -> Result<()> {
-    let order = |key: &str| {
-        let body = json!({ "buyer": "first", "lines": [{ "sku": SOLD_OUT, "quantity": 1 }] });
-        Call::post("/v1/orders", &body).header("idempotency-key", key)
-    };
-    http::call(dev.api(1), &order("first")).await?.expect(201)?;
-    let refused = http::call(dev.api(1), &order("second")).await?;
-    ensure!(refused.problem().as_deref() == Some("sold-out"), "not sold out: {refused:?}");
-    Ok(())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 //! | `run`, `floor` | a whole comparison; the short one that looks for a collapse |
 //! | `wrk`, `subject`, `processor` | the generator; one system under it; processor time |
 //! | `bare`, `bares` | the yardstick: the handler, and its processes |
-//! | `holdfast`, `batch`, `batches` | the product; batches of orders |
+//! | `holdfast`, `batch`, `batches`, `refusals` | the product; batches of orders; refusals that are what they should be |
 //! | `peer`, `etcd`, `stack`, `postgresql` | the others |
 //! | `syncs` | the disk alone |
 //! | `overload`, `held_back`, `flood` | ten times more than can be served |
@@ -37,6 +37,7 @@ pub mod part;
 pub mod peer;
 pub mod postgresql;
 pub mod processor;
+pub mod refusals;
 pub mod results;
 pub mod row;
 pub mod run;

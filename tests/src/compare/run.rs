@@ -18,7 +18,7 @@ use super::postgresql::PostgreSql;
 use super::results::Results;
 use super::row::{BARE, CONNECTIONS, USUAL_CONNECTIONS};
 use super::stack::Redis;
-use super::{batches, overload, syncs, wrk};
+use super::{batches, overload, refusals, syncs, wrk};
 use crate::turn::Turn;
 
 /// A comparison, as it was asked for.
@@ -164,6 +164,7 @@ impl Run<'_> {
         for system in in_turn(systems, self.number) {
             let measured = match system {
                 System::Bare(_) => self.bares.subject(system).context("no such handler")?.measure(load, 0, self.asked.seconds).await?,
+                System::Leader if load == Load::SoldOut => refusals::measure(holdfast, self.asked.seconds).await?,
                 _ => holdfast.subject(system)?.measure(load, 0, self.asked.seconds).await?,
             };
             self.keep(load, system, measured);

@@ -28,19 +28,27 @@ pub struct Subject {
 impl Subject {
     /// Asks it for `load` over HTTP, by `wrk`, with so many connections at the plateau.
     pub async fn measure(&self, load: Load, plateau: u32, seconds: u32) -> Result<Measured> {
-        let (script, words) = script(self.system, load);
-        let connections = connections(load, plateau);
-        let wrk = Wrk { script, connections, seconds, targets: self.targets.clone(), words };
-        let mut measured = watch(&self.watched, wrk.run()).await?;
-        measured.wrk_threads = Some(wrk.threads());
+        let wrk = self.wrk(load, plateau, seconds);
+        let mut measured = self.watch_wrk(&wrk, wrk.run()).await?;
         // A pair is two requests.
         if load == Load::Pairs {
             measured = per_pair(measured);
         }
         if load == Load::Plateau {
-            measured.how = format!("{connections} connections");
+            measured.how = format!("{} connections", wrk.connections);
         }
         Ok(measured)
+    }
+
+    /// The run of `wrk` that asks it so.
+    pub(super) fn wrk(&self, load: Load, plateau: u32, seconds: u32) -> Wrk {
+        let (script, words) = script(self.system, load);
+        Wrk { script, connections: connections(load, plateau), seconds, targets: self.targets.clone(), words }
+    }
+
+    /// Measures it while `load` runs this `wrk`.
+    pub(super) async fn watch_wrk(&self, wrk: &Wrk, load: impl Future<Output = Result<Told>>) -> Result<Measured> {
+        Ok(Measured { wrk_threads: Some(wrk.threads()), ..watch(&self.watched, load).await? })
     }
 }
 
