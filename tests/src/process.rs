@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use tokio::process::{Child, ChildStdin, Command};
+
+use crate::limits::{POLL_EVERY, STOPPED_WITHIN};
 
 /// What can be sent to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +57,15 @@ pub fn is_there(id: u32) -> bool {
     !dead || threads > 1
 }
 
-/// A child whose output goes to a log file. Dropped: killed.
+/// A child whose output goes to a log file. Dropped: killed, and waited for, with the children that it has of its own, so
+/// that nobody writes into a directory that is removed next. These are not killed: they must end when it does, as nodes of
+/// `dev` and processes of `PostgreSQL` do.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
-    /// Open as long as this process lives: a child that watches it does not outlive a test that was killed.
-    _input: Option<ChildStdin>,
+    /// Open as long as this process lives: a child that watches it, and only such a one, does not outlive a test that was
+    /// killed.
+    input: Option<ChildStdin>,
     id: u32,
     log: PathBuf,
 }
@@ -73,7 +78,7 @@ impl Process {
         let id = child.id().context("left before it was started")?;
         // Taken out of the child, where waiting for its end would close it.
         let input = child.stdin.take();
-        Ok(Process { child, _input: input, id, log: log.to_owned() })
+        Ok(Process { child, input, id, log: log.to_owned() })
     }
 
     /// Its process id.
@@ -103,6 +108,27 @@ impl Process {
             Err(_) => bail!("process {} still runs after {within:?}; its log is {}", self.id, self.log.display()),
         }
     }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // None of one that was waited for.
+        let Some(id) = self.child.id() else { return };
+        let all: Vec<u32> = children(id).into_iter().chain([id]).collect();
+        self.input = None;
+        _ = self.child.start_kill();
+        let deadline = Instant::now() + STOPPED_WITHIN;
+        while all.iter().any(|&id| is_there(id)) && Instant::now() < deadline {
+            std::thread::sleep(POLL_EVERY);
+        }
+    }
+}
+
+/// Processes that any thread of the process `id` has started and that still run.
+fn children(id: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<u32>>()).collect()
 }
 
 /// The last `lines` lines of a file; empty if there is none.
@@ -141,5 +167,22 @@ mod tests {
         assert!(is_there(id));
         child.kill().await.unwrap();
         assert!(!is_there(id));
+    }
+
+    #[tokio::test]
+    async fn a_dropped_child_is_gone_and_so_are_those_that_end_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("child.log");
+        let mut command = Command::new("sh");
+        // The inner one ends some time after its input did.
+        command.args(["-c", "exec 3<&0; (cat; sleep 0.3) <&3 & echo up; wait"]);
+        let child = Process::start(command, &log).unwrap();
+        crate::wait::until("the child to be up", Duration::from_secs(5), async || tail(&log, 1).contains("up").then_some(()))
+            .await
+            .unwrap();
+        let (own, inner) = (child.id(), children(child.id()));
+        assert_eq!(inner.len(), 1);
+        drop(child);
+        assert!(!is_there(own) && !is_there(inner[0]));
     }
 }

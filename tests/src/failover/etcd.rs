@@ -27,11 +27,12 @@ const ASKED_WITHIN: Duration = Duration::from_millis(500);
 /// Three members of etcd.
 #[derive(Debug)]
 pub struct Etcd {
-    dir: TempDir,
     clients: Vec<SocketAddr>,
     peers: Vec<SocketAddr>,
     running: Vec<Option<Process>>,
     version: String,
+    /// Behind the members: removed when they are gone.
+    dir: TempDir,
 }
 
 impl Etcd {
@@ -45,7 +46,7 @@ impl Etcd {
         let addresses = ports::free(2 * MEMBERS)?;
         let (clients, peers) = (addresses[..MEMBERS].to_vec(), addresses[MEMBERS..].to_vec());
         let dir = TempDir::with_prefix("holdfast-etcd-")?;
-        let mut etcd = Etcd { dir, clients, peers, running: vec![None, None, None], version: version().await? };
+        let mut etcd = Etcd { clients, peers, running: vec![None, None, None], version: version().await?, dir };
         for member in 0..MEMBERS {
             etcd.spawn(member)?;
         }
