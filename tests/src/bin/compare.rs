@@ -1,10 +1,13 @@
 //! Holdfast beside its peers: `cargo run --release -p holdfast-tests --bin compare -- --rounds 5`.
 //!
 //! The servers that are built here are this same program, started as `compare dev …`, `compare serve …`, `compare bare …`,
-//! `compare shop …`: they are built with it and never stale.
+//! `compare shop …`: they are built with it and never stale. Each ends when its standard input does, so that it does not outlive
+//! a comparison that was killed. Those of others have no such watch: after a SIGKILL they are left behind.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -42,7 +45,12 @@ struct Args {
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let ended = match words.first().map(String::as_str) {
+    let first = words.first().map(String::as_str);
+    if matches!(first, Some("dev" | "bare" | "shop")) {
+        end_with_input();
+    }
+    let ended = match first {
+        // `dev` tells its nodes to watch their input.
         Some("dev" | "serve") => return holdfast_node::cli::main(),
         Some("bare") => serve_bare(&words[1..]).map(|()| ExitCode::SUCCESS),
         Some("shop") => serve_shop(&words[1..]).map(|()| ExitCode::SUCCESS),
@@ -52,6 +60,14 @@ fn main() -> ExitCode {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// On a thread of its own: a blocking read cannot be given up.
+fn end_with_input() {
+    thread::spawn(|| {
+        _ = io::copy(&mut io::stdin(), &mut io::sink());
+        std::process::exit(0);
+    });
 }
 
 fn serve_bare(words: &[String]) -> Result<()> {
@@ -66,14 +82,27 @@ fn serve_shop(words: &[String]) -> Result<()> {
 
 #[tokio::main]
 async fn compare(args: &Args) -> Result<ExitCode> {
+    // Looked at before a signal is watched, which changes it.
+    let may_hang_up = !ignores_hang_up();
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = if may_hang_up { Some(signal(SignalKind::hangup())?) } else { None };
+    let without_terminal = async { if let Some(signal) = &mut hang_up { signal.recv().await } else { std::future::pending().await } };
     let work = async { if args.floor { floor().await } else { whole(args).await } };
-    // Dropped half-way it ends its processes and removes their data, which a signal by itself would not.
+    // Dropped half-way it ends its servers, waits for them and removes their data, which a signal by itself would not.
     tokio::select! {
         done = work => done,
         _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
         _ = terminate.recv() => anyhow::bail!("terminated"),
+        _ = without_terminal => anyhow::bail!("hung up"),
     }
+}
+
+/// As `nohup` has it: then the loss of its terminal is no reason to end.
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    // SIGHUP is the first signal.
+    ignored.is_some_and(|signals| signals & 1 == 1)
 }
 
 fn program() -> Result<String> {
