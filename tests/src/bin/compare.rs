@@ -11,7 +11,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use holdfast_tests::compare::{Compare, Floor, Growth, Part, bare, stack};
+use holdfast_tests::compare::{Compare, Floor, Growth, Part, bare, open_files, stack};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Measure Holdfast, a bare handler, its peers and the disk in turn, and tell their ratios.
@@ -82,6 +82,7 @@ fn serve_shop(words: &[String]) -> Result<()> {
 
 #[tokio::main]
 async fn compare(args: &Args) -> Result<ExitCode> {
+    open_files::raise()?;
     // Looked at before a signal is watched, which changes it.
     let may_hang_up = !ignores_hang_up();
     let mut terminate = signal(SignalKind::terminate())?;

@@ -32,6 +32,9 @@ pub const FLOOR_SECONDS: u32 = 2;
 /// Batches under way at each node: one is read and answered while the other is committed.
 pub const BATCHES_IN_FLIGHT: usize = 2;
 
+/// Files that a process may have open at least: twice the most connections that are tried, since a node keeps some for itself.
+pub const OPEN_FILES: u64 = 4096;
+
 /// Connections that are tried for the product's plateau.
 pub const HOLDFAST_LADDER: [u32; 4] = [256, 512, 1024, 2048];
 

@@ -17,6 +17,7 @@
 //! | `syncs` | the disk alone |
 //! | `overload`, `held_back`, `flood` | ten times more than can be served |
 //! | `growth`, `space` | millions of orders |
+//! | `open_files` | room for all connections |
 //! | `extra` | figures that are no ratios of cells |
 
 pub mod bare;
@@ -32,6 +33,7 @@ pub mod growth;
 pub mod held_back;
 pub mod holdfast;
 pub mod limits;
+pub mod open_files;
 pub mod overload;
 pub mod part;
 pub mod peer;
