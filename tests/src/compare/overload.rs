@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::cell::{Load, System};
 use super::extra::Extra;
@@ -25,6 +25,7 @@ pub async fn measure(turn: &Turn, program: &str, rounds: u32, seconds: u32) -> R
     let (mut taken, mut sent) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let plateau = leader.measure(Load::Plateau, connections, seconds).await?.per_second;
+        ensure!(plateau > 0.0, "no order was taken over {connections} connections in {seconds} s: ten times that is nothing");
         let flood = flood(leader.targets[0], plateau * OVERLOAD, Duration::from_secs(seconds.into())).await?;
         let times = |count: u64| count as f64 / f64::from(seconds) / plateau;
         eprintln!("  plateau {plateau:.0}/s with {connections} connections; in {seconds} s {flood:?}");
