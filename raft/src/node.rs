@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use holdfast_inventory::{CommandOutcome, Inventory, LogIndex, NodeId, Params, Stamp, codec};
 use holdfast_storage::{DataDir, Identity, OrderLog};
 use openraft::async_runtime::watch::WatchReceiver;
@@ -67,14 +68,15 @@ impl RaftNode {
     /// Resumes from the data directory, or makes a new cluster with the other members. Returns when consensus runs: with
     /// `bootstrap`, that is after every configured member answered, however long it takes. The observer hears of replayed
     /// entries and of a restored snapshot before that. Dropping the future stops what was started.
-    pub async fn start(
+    // Boxed, so that all of openraft is compiled here, and not once more in every crate and test that waits for it.
+    pub fn start(
         config: RaftConfig,
         data: DataDir,
         observer: Arc<dyn Observer>,
         service: Arc<dyn Service>,
         stamps: Arc<dyn StampSource>,
-    ) -> Result<RaftNode, StartError> {
-        start::start(config, data, Given { observer, service, stamps }).await
+    ) -> BoxFuture<'static, Result<RaftNode, StartError>> {
+        Box::pin(start::start(config, data, Given { observer, service, stamps }))
     }
 
     /// Who this disk is in this start: its incarnation, its cluster.
