@@ -95,7 +95,7 @@ async fn find(session: &mut Session<'_>, mode: &Mode) -> Result<Report, BenchErr
 }
 
 async fn measure(session: &mut Session<'_>, mode: &Mode) -> Result<Report, BenchError> {
-    let (mut notes, mut violations) = (Vec::new(), Vec::new());
+    let mut violations = Vec::new();
     let measured = session.settings.measured;
     let (plateau, points) = match mode {
         Mode::Ladder { most } => {
@@ -103,22 +103,22 @@ async fn measure(session: &mut Session<'_>, mode: &Mode) -> Result<Report, Bench
             (ladder::plateau_of(&points), points)
         }
         Mode::Rate { plateau, percents, connections } => {
-            let plateau = find_plateau(session, *plateau, &mut notes).await?;
+            let plateau = find_plateau(session, *plateau).await?;
             (Some(plateau), rate::points(session, plateau.per_second, percents, *connections, measured).await?)
         }
         Mode::Flash { plateau, requests, percents, connections } => {
-            let plateau = find_plateau(session, *plateau, &mut notes).await?;
+            let plateau = find_plateau(session, *plateau).await?;
             let requests = requests.unwrap_or(whole(plateau.per_second * measured.as_secs_f64())).max(1);
             let crowd = Crowd { requests, plateau: plateau.per_second, connections: *connections, patience: measured * 10 + ANSWER_WITHIN };
             let points = flash::sales(session, &crowd, percents, &mut violations).await?;
-            notes.extend(points.iter().filter_map(reached));
+            session.notes.extend(points.iter().filter_map(reached));
             (Some(plateau), points)
         }
         Mode::Mix(mix) => (None, vec![mix::point(session, mix).await?]),
         Mode::Batch { sizes, connections } => (None, batch::points(session, sizes, *connections, measured).await?),
     };
-    notes.extend(limits_of(&points));
-    Ok(Report { violations, ..report(session, mode, plateau, points, notes) })
+    session.notes.extend(limits_of(&points));
+    Ok(Report { violations, ..report(session, mode, plateau, points) })
 }
 
 /// A sale that was not offered as fast as it should have been.
@@ -132,19 +132,19 @@ fn reached(point: &Point) -> Option<String> {
 }
 
 /// The plateau that was given, or that a short ladder finds.
-async fn find_plateau(session: &mut Session<'_>, given: Option<f64>, notes: &mut Vec<String>) -> Result<Plateau, BenchError> {
+async fn find_plateau(session: &mut Session<'_>, given: Option<f64>) -> Result<Plateau, BenchError> {
     if let Some(per_second) = given {
         return Ok(Plateau { per_second, connections: None });
     }
     let points = ladder::climb(session, LADDER_TOP, session.settings.measured.min(Duration::from_secs(1))).await?;
     let plateau = ladder::plateau_of(&points).ok_or_else(|| BenchError::Generator("it was stopped before the plateau was found".into()))?;
-    notes.push(format!("the plateau was measured by a ladder of {} rungs just before, a second each", points.len()));
+    session.notes.push(format!("the plateau was measured by a ladder of {} rungs just before, a second each", points.len()));
     let rung = points.iter().find(|point| Some(point.connections) == plateau.connections);
     let refused: u64 = rung.iter().flat_map(|point| point.counts.refused.values()).sum();
     if refused > 0 {
-        notes.push(format!("at the plateau {refused} orders were refused"));
+        session.notes.push(format!("at the plateau {refused} orders were refused"));
     }
-    notes.extend(limits_of(rung).into_iter().map(|why| format!("the plateau, {why}")));
+    session.notes.extend(limits_of(rung).into_iter().map(|why| format!("the plateau, {why}")));
     Ok(plateau)
 }
 
@@ -169,7 +169,7 @@ fn limits_of<'a>(points: impl IntoIterator<Item = &'a Point>) -> Vec<String> {
     points.into_iter().flat_map(|point| [spoilt(point), lawless(point), unanswered(point)]).flatten().collect()
 }
 
-fn report(session: &Session<'_>, mode: &Mode, plateau: Option<Plateau>, points: Vec<Point>, notes: Vec<String>) -> Report {
+fn report(session: &Session<'_>, mode: &Mode, plateau: Option<Plateau>, points: Vec<Point>) -> Report {
     Report {
         mode: mode.name(),
         version: env!("CARGO_PKG_VERSION"),
@@ -179,7 +179,7 @@ fn report(session: &Session<'_>, mode: &Mode, plateau: Option<Plateau>, points: 
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         plateau,
         points,
-        notes,
+        notes: Vec::new(),
         skus: session.wares.iter().map(|ware| ware.sku.to_string()).collect(),
         check: None,
         interrupted: false,
