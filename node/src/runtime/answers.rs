@@ -45,7 +45,7 @@ impl Runtime {
         }
         match self.too_long(&command).or_else(|| no_batch(&command)) {
             Some(reply) => reply,
-            None => raft.propose_unwatched(command).await.map_or_else(refused, |()| Reply::Queued),
+            None => self.log_batch(raft, command).await.map_or_else(refused, |()| Reply::Queued),
         }
     }
 

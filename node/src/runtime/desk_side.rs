@@ -120,7 +120,7 @@ impl Runtime {
             let Some(raft) = self.consensus() else { continue };
             let view = *raft.leader().borrow();
             if view.is_self {
-                if self.clock.is_settling() || raft.propose_unwatched(batch).await.is_err() {
+                if self.clock.is_settling() || self.log_batch(raft, batch).await.is_err() {
                     self.proposal_refused();
                 }
             } else if let Some(leader) = view.leader {
@@ -142,7 +142,7 @@ impl Runtime {
         }
     }
 
-    fn proposal_refused(&self) {
+    pub(super) fn proposal_refused(&self) {
         self.with_desk(|desk, _, now, _| desk.proposal_refused(now));
     }
 
@@ -182,6 +182,7 @@ impl Observer for Runtime {
         for applied in &batch {
             self.observe(applied);
         }
+        self.batches_applied(batch.iter().filter(|applied| matches!(applied.outcome, CommandOutcome::Batch(_))).count());
         if batch.iter().any(|applied| matches!(applied.outcome, CommandOutcome::SessionOpened(_))) {
             self.bound_batches();
         }

@@ -6,6 +6,10 @@ use holdfast_inventory::Millis;
 
 /// Batches that wait for the proposer.
 pub const PROPOSALS_QUEUED: usize = 64;
+/// Longest that the leader holds a batch for those of other nodes: while a group is in flight, and after it for the nodes of that group.
+pub const GROUP_WAIT: Millis = Millis(4);
+/// A batch of so many bytes waits for no other node's: what a group saves is little beside it.
+pub const GROUP_BYTES: usize = 8 << 10;
 /// A forwarded proposal is answered within this time or counted as lost.
 pub const PROPOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// A command of an operator is answered within this time, or its outcome is unknown.

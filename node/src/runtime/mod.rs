@@ -3,7 +3,7 @@
 //! Promises: an order is acknowledged only from this node's own apply; every wait is bounded; no lock is held across an
 //! await. Locks nest in one order only: Desk, then state.
 //!
-//! Map: `desk_side` the Desk and its effects · `leader_side` policy and reports on the leader · `links` asking the
+//! Map: `desk_side` the Desk and its effects · `leader_side` policy and reports on the leader, `group` the batches that it logs together · `links` asking the
 //! leader · `answers` what other nodes ask · `session`, `probe`, `report` the errands of a follower · `clock`,
 //! `steering` time · `port` what the HTTP handlers see · `standing` the cluster for operators.
 
@@ -12,6 +12,7 @@ mod answers;
 mod clock;
 mod desk_side;
 mod errands;
+mod group;
 mod leader_side;
 pub mod limits;
 mod links;
@@ -37,6 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::metrics::Metrics;
 use alarm::Alarm;
+use group::Group;
 use leader_side::PeerReports;
 use waiter::Waiter;
 
@@ -77,6 +79,9 @@ pub struct Runtime {
     proposals: mpsc::Sender<Bytes>,
     /// When the batch in flight was first proposed, in microseconds; zero while none is.
     proposed_at: AtomicU64,
+    /// What the leader holds back to log it together.
+    group: Mutex<Group>,
+    group_alarm: Alarm,
     session_wanted: watch::Sender<Option<OpenSession>>,
     probe_wanted: Notify,
     report_wanted: Notify,
@@ -121,6 +126,8 @@ impl Runtime {
             alarm: Alarm::default(),
             proposals,
             proposed_at: AtomicU64::new(0),
+            group: Mutex::default(),
+            group_alarm: Alarm::default(),
             session_wanted: watch::Sender::new(None),
             probe_wanted: Notify::new(),
             report_wanted: Notify::new(),
@@ -158,6 +165,7 @@ impl Runtime {
         self.desk_reloaded();
         self.spawn(Self::run_alarm(Arc::clone(self)));
         self.spawn(Self::run_proposer(Arc::clone(self), intake.proposals));
+        self.spawn(Self::run_group(Arc::clone(self)));
         self.spawn(Self::run_sessions(Arc::clone(self)));
         self.spawn(Self::run_probes(Arc::clone(self)));
         self.spawn(Self::run_reports(Arc::clone(self)));
