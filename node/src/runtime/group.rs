@@ -3,7 +3,8 @@
 //! Each node has one batch in flight. Where buyers ask several nodes, each batch by itself would cost the cluster what a batch
 //! of all of them costs: wake-ups, frames and a sync on every node, whatever is in it. So batches that come while a group is in
 //! flight are held until it was applied, and after that until the nodes of that group have come again. One node alone never
-//! waits; nobody does for longer than [`GROUP_WAIT`](super::limits::GROUP_WAIT), lost groups or not.
+//! waits. Each of the two waits ends after [`GROUP_WAIT`](super::limits::GROUP_WAIT): what is in flight may be lost, and a node may
+//! stay away.
 
 use bytes::Bytes;
 use holdfast_inventory::Moment;
@@ -54,7 +55,11 @@ impl Group {
         (!self.held.is_empty()).then_some(self.until)
     }
 
+    /// So many batches were applied; what is applied while none is in flight is not this leader's group.
     fn applied(&mut self, now: Moment, batches: usize) {
+        if self.in_flight == 0 {
+            return;
+        }
         self.applied += batches;
         self.in_flight = self.in_flight.saturating_sub(batches);
         if self.in_flight == 0 {
@@ -170,6 +175,17 @@ mod tests {
         assert_eq!(group.due(until).len(), 1);
         group.applied(until, 1);
         assert_eq!(group.offer(until, batch()).len(), 1, "the lost one is not counted as in flight any more");
+    }
+
+    #[test]
+    fn what_others_logged_prolongs_no_wait() {
+        let mut group = Group::default();
+        assert_eq!(group.offer(NOW, batch()).len(), 1);
+        assert!(group.offer(NOW, batch()).is_empty());
+        group.applied(NOW, 1);
+        let until = group.wake_at().unwrap();
+        group.applied(Moment(until.0 - 1), 1);
+        assert_eq!(group.wake_at(), Some(until));
     }
 
     #[test]

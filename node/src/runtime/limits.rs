@@ -6,7 +6,7 @@ use holdfast_inventory::Millis;
 
 /// Batches that wait for the proposer.
 pub const PROPOSALS_QUEUED: usize = 64;
-/// Longest that the leader holds a batch for those of other nodes: while a group is in flight, and after it for the nodes of that group.
+/// Longest that the leader holds a batch for those of other nodes while a group is in flight, and again for the nodes of that group once it was applied.
 pub const GROUP_WAIT: Millis = Millis(4);
 /// A batch of so many bytes waits for no other node's: what a group saves is little beside it.
 pub const GROUP_BYTES: usize = 8 << 10;
