@@ -110,22 +110,16 @@ impl RaftNode {
 
     /// On the leader: stamps an encoded command and returns when it is queued. It may still be lost.
     pub async fn propose_unwatched(&self, command: Bytes) -> Result<(), ProposeError> {
-        // openraft drops an unwatched proposal without a word where there is no leader, or one that no quorum has answered lately.
-        self.may_propose()?;
-        let payload = self.stamped(&command)?;
-        self.0.consensus.client_write_ff(payload, None).await.map_err(|_| ProposeError::Stopped)
-    }
-
-    /// Whether this node leads and a quorum answered it lately: as [`propose_unwatched`](Self::propose_unwatched) would find.
-    pub fn may_propose(&self) -> Result<(), ProposeError> {
         let view = *self.0.leader.borrow();
+        // openraft drops an unwatched proposal without a word where there is no leader, or one that no quorum has answered lately.
         if !view.is_self {
             return Err(ProposeError::NotLeader { leader: view.leader });
         }
         if !self.has_quorum() {
             return Err(ProposeError::NotLeader { leader: None });
         }
-        Ok(())
+        let payload = self.stamped(&command)?;
+        self.0.consensus.client_write_ff(payload, None).await.map_err(|_| ProposeError::Stopped)
     }
 
     /// Whether a quorum answered this leader within its lease, as far as was told.

@@ -1,4 +1,4 @@
-//! One timer for the Desk: rings at the earliest moment that was asked for.
+//! One timer for one who waits, the Desk or the group of batches: rings at the earliest moment that was asked for.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -39,10 +39,6 @@ impl Runtime {
     }
 
     async fn log_unwatched(&self, raft: &RaftNode, command: Bytes) -> Reply {
-        if self.clock.is_settling() {
-            // Stamped now, an order's hold would be over when the clock is stepped. Its node proposes it again soon.
-            return Reply::NotLeader(None);
-        }
         match self.too_long(&command).or_else(|| no_batch(&command)) {
             Some(reply) => reply,
             None => self.log_batch(raft, command).await.map_or_else(refused, |()| Reply::Queued),

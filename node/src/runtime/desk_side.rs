@@ -120,7 +120,7 @@ impl Runtime {
             let Some(raft) = self.consensus() else { continue };
             let view = *raft.leader().borrow();
             if view.is_self {
-                if self.clock.is_settling() || self.log_batch(raft, batch).await.is_err() {
+                if self.log_batch(raft, batch).await.is_err() {
                     self.proposal_refused();
                 }
             } else if let Some(leader) = view.leader {
@@ -142,7 +142,7 @@ impl Runtime {
         }
     }
 
-    pub(super) fn proposal_refused(&self) {
+    fn proposal_refused(&self) {
         self.with_desk(|desk, _, now, _| desk.proposal_refused(now));
     }
 

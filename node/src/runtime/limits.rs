@@ -10,6 +10,10 @@ pub const PROPOSALS_QUEUED: usize = 64;
 pub const GROUP_WAIT: Millis = Millis(4);
 /// A batch of so many bytes waits for no other node's: what a group saves is little beside it.
 pub const GROUP_BYTES: usize = 8 << 10;
+/// Batches that are held at most.
+pub const GROUP_BATCHES: usize = 16;
+/// Batches that pass unheld after one wait in vain: 1, twice as many after each that follows, so many at most.
+pub const GROUP_PASSES: usize = 64;
 /// A forwarded proposal is answered within this time or counted as lost.
 pub const PROPOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// A command of an operator is answered within this time, or its outcome is unknown.

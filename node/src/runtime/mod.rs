@@ -3,9 +3,10 @@
 //! Promises: an order is acknowledged only from this node's own apply; every wait is bounded; no lock is held across an
 //! await. Locks nest in one order only: Desk, then state.
 //!
-//! Map: `desk_side` the Desk and its effects · `leader_side` policy and reports on the leader, `group` the batches that it logs together · `links` asking the
-//! leader · `answers` what other nodes ask · `session`, `probe`, `report` the errands of a follower · `clock`,
-//! `steering` time · `port` what the HTTP handlers see · `standing` the cluster for operators.
+//! Map: `desk_side` the Desk and its effects · `leader_side` policy and reports on the leader · `group` the batches
+//! that it logs together · `links` asking the leader · `answers` what other nodes ask · `session`, `probe`, `report` the
+//! errands of a follower · `clock`, `steering` time · `port` what the HTTP handlers see · `standing` the cluster for
+//! operators.
 
 mod alarm;
 mod answers;
@@ -38,7 +39,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::metrics::Metrics;
 use alarm::Alarm;
-use group::Group;
+use group::{Batch, Group};
 use leader_side::PeerReports;
 use waiter::Waiter;
 
@@ -80,7 +81,7 @@ pub struct Runtime {
     /// When the batch in flight was first proposed, in microseconds; zero while none is.
     proposed_at: AtomicU64,
     /// What the leader holds back to log it together.
-    group: Mutex<Group>,
+    group: Mutex<Group<Batch>>,
     group_alarm: Alarm,
     session_wanted: watch::Sender<Option<OpenSession>>,
     probe_wanted: Notify,
