@@ -99,7 +99,8 @@ pub struct SnapshotPolicy {
     pub tail_bytes: u64,
     /// Entries that stay in the log behind a snapshot, for members that lag a little.
     pub keep_entries: u64,
-    /// Bytes of log above which a snapshot is made and what it holds is purged.
+    /// Bytes of log above which a snapshot is made and what it holds is purged; less is kept behind a
+    /// [small snapshot](limits::LOG_KEEP_SMALL_BYTES).
     pub keep_bytes: u64,
     /// A new member that lags no more than this has caught up; above `every_entries`.
     pub lag_entries: u64,

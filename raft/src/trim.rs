@@ -23,11 +23,12 @@ pub(crate) async fn run(consensus: Consensus, log: LogStore, snapshots: Snapshot
             let now = metrics.borrow_watched();
             (now.snapshot.as_ref().map(openraft::LogId::index), now.last_applied.as_ref().map(openraft::LogId::index))
         };
-        let purged = match log.purge_keeping(policy.keep_bytes).filter(|upto| snapshot >= Some(*upto)) {
+        let newest = snapshots.newest().map_or(0, |newest| newest.file_bytes);
+        let purged = match log.purge_keeping(keep_bytes(newest, policy)).filter(|upto| snapshot >= Some(*upto)) {
             Some(upto) => consensus.trigger().purge_log(upto).await,
             None => Ok(()),
         };
-        let kept = tail_bytes(&snapshots, policy);
+        let kept = tail_bytes(newest, policy);
         // What is not applied is in no snapshot that could be made now. One that was asked for may still be in the making.
         let behind = log.purge_keeping(kept).filter(|upto| snapshot < Some(*upto));
         // What was refused, for the log had just become shorter, is asked for again once the log has grown.
@@ -48,9 +49,15 @@ pub(crate) async fn run(consensus: Consensus, log: LogStore, snapshots: Snapshot
 }
 
 /// Bytes of log that need no snapshot if they are few entries.
-fn tail_bytes(snapshots: &Snapshots, policy: SnapshotPolicy) -> u64 {
-    let newest = snapshots.newest().map_or(0, |newest| newest.file_bytes);
+fn tail_bytes(newest: u64, policy: SnapshotPolicy) -> u64 {
     policy.tail_bytes.max(part_of(newest)).min(policy.keep_bytes)
+}
+
+/// Bytes of log that are kept for nodes that lag, beside a newest snapshot of `newest` bytes. Who misses more than half as much is
+/// back sooner by the snapshot; and who is sent it will still find what is logged meanwhile, if a node is sent twice as much as is
+/// logged in the same time.
+fn keep_bytes(newest: u64, policy: SnapshotPolicy) -> u64 {
+    limits::LOG_KEEP_SMALL_BYTES.max(newest / 2).min(policy.keep_bytes)
 }
 
 /// Whether a snapshot now would cost more than the log that it would save a start from, whatever number of entries that is: each is
@@ -88,6 +95,15 @@ mod tests {
         let piece = vec![0; PIECE];
         (0..bytes / PIECE as u64).for_each(|_| writer.chunk(&piece).unwrap());
         writer.finish().unwrap();
+    }
+
+    #[test]
+    fn no_more_log_is_kept_than_half_of_what_a_snapshot_would_cost() {
+        let kept = |newest| keep_bytes(newest, SnapshotPolicy::default());
+        assert_eq!([kept(0), kept(1 << 30), kept(3 << 30)], [512 << 20, 512 << 20, 3 << 29]);
+        assert_eq!(kept(1 << 40), limits::LOG_KEEP_BYTES);
+        assert_eq!(keep_bytes(3 << 30, SnapshotPolicy { keep_bytes: 1 << 20, ..SnapshotPolicy::default() }), 1 << 20);
+        assert!(tail_bytes(3 << 30, SnapshotPolicy::default()) < kept(3 << 30), "what no snapshot holds is never purged");
     }
 
     #[test]
