@@ -39,7 +39,7 @@ pub const OPEN_FILES: u64 = 4096;
 pub const HOLDFAST_LADDER: [u32; 4] = [256, 512, 1024, 2048];
 
 /// How long batches fill a cluster between two looks at how much it holds.
-pub const FILL_FOR: Duration = Duration::from_secs(5);
+pub const FILL_FOR: Duration = Duration::from_secs(2);
 
 /// SKUs that are created side by side.
 pub const CREATED_AT_ONCE: usize = 64;
