@@ -1,6 +1,7 @@
 //! HTTP by hand: one keep-alive connection, one call at a time, a time limit on each.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -97,6 +98,12 @@ impl Answer {
             bail!("status {} instead of {status}: {}", self.status, String::from_utf8_lossy(&self.body));
         }
         self.json()
+    }
+
+    /// The number of one series, name and labels, in Prometheus text.
+    pub fn sample<T: FromStr>(&self, series: &str) -> Option<T> {
+        let page = std::str::from_utf8(&self.body).ok()?;
+        page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// The last part of a problem's type: `sold-out` of `urn:holdfast:problem:sold-out`.
@@ -199,6 +206,14 @@ mod tests {
         assert_eq!(sold_out.problem().as_deref(), Some("sold-out"));
         assert_eq!(answer(200, "{}").problem(), None);
         assert_eq!(answer(502, "<html>").problem(), None);
+    }
+
+    #[test]
+    fn a_sample_is_found_by_its_whole_name() {
+        let page = answer(200, "# HELP a_total x\na_total{outcome=\"accepted\"} 17\na_total{outcome=\"replayed\"} 3\nlag_seconds 0.5\n");
+        assert_eq!(page.sample("a_total{outcome=\"accepted\"}"), Some(17_u64));
+        assert_eq!(page.sample::<u64>("a_total{outcome=\"none\"}"), None);
+        assert_eq!([page.sample("lag"), page.sample("lag_seconds")], [None, Some(0.5)]);
     }
 
     #[test]

@@ -79,7 +79,7 @@ async fn thousands_of_holds_that_end_at_once_lag_within_the_bound_and_the_metric
     let (mut held, mut longest) = (0.0_f64, 0.0_f64);
     wait::until("every hold to be swept", SWEPT_WITHIN, async || {
         let told = http::call(cluster.admin(1), &Call::get("/metrics")).await.ok()?;
-        let [units, lag] = [r#"holdfast_held_units{sku="seat"}"#, "holdfast_expiry_lag_seconds"].map(|series| sample(&told, series));
+        let [units, lag] = [r#"holdfast_held_units{sku="seat"}"#, "holdfast_expiry_lag_seconds"].map(|series| told.sample::<f64>(series));
         (held, longest) = (held.max(units?), longest.max(lag?));
         (held > 0.0 && units? + lag? == 0.0).then_some(())
     })
@@ -87,9 +87,4 @@ async fn thousands_of_holds_that_end_at_once_lag_within_the_bound_and_the_metric
     println!("at most {held} holds; at most {longest} s late");
     ensure!(longest > 0.0 && longest <= EXPIRY_LAG.as_secs_f64(), "a hold was swept {longest} s late, or none was told to be late");
     cluster.end().await
-}
-
-/// A number of Prometheus text.
-fn sample(told: &http::Answer, series: &str) -> Option<f64> {
-    std::str::from_utf8(&told.body).ok()?.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
 }

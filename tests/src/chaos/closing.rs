@@ -91,33 +91,15 @@ async fn sessions(admins: &[SocketAddr], ids: &[u64]) -> Option<BTreeMap<u64, u6
 /// A node's metrics.
 async fn counters(node: u64, admin: SocketAddr, recorder: &Recorder, is_whole: bool) -> Result<Counters> {
     let answer = http::call(admin, &Call::get("/metrics")).await?;
-    let text = String::from_utf8_lossy(&answer.body).into_owned();
-    let accepted = sample(&text, "holdfast_orders_total{outcome=\"accepted\"}").unwrap_or(0);
+    let accepted = answer.sample("holdfast_orders_total{outcome=\"accepted\"}").unwrap_or(0);
     let mut skus = Vec::new();
     for ware in shop::wares() {
         let units = |name: &str| {
             let series = format!("holdfast_{name}_units{{sku=\"{}\"}}", ware.sku);
-            sample(&text, &series).with_context(|| format!("node {node} does not tell {series}"))
+            answer.sample(&series).with_context(|| format!("node {node} does not tell {series}"))
         };
         let (stock, available) = (units("stock")?, units("pool")? + units("slice")?);
         skus.push(SkuCounters { sku: recorder.name(ware.sku), stock, available, held: units("held")?, confirmed: units("confirmed")? });
     }
     Ok(Counters { node, accepted, is_whole, skus })
-}
-
-/// A whole number of Prometheus text.
-fn sample(text: &str, series: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sample_is_found_by_its_whole_name() {
-        let text = "# HELP a_total x\na_total{outcome=\"accepted\"} 17\na_total{outcome=\"replayed\"} 3\n";
-        assert_eq!(sample(text, "a_total{outcome=\"accepted\"}"), Some(17));
-        assert_eq!(sample(text, "a_total{outcome=\"none\"}"), None);
-    }
 }
