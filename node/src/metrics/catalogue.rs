@@ -49,6 +49,8 @@ metrics! {
         "Requests in each batch that this node proposed.";
     COMMIT_SECONDS = "holdfast_commit_seconds", Histogram, "",
         "From the first proposal of a batch to its apply on this node.";
+    GROUP_BATCHES = "holdfast_group_batches", Histogram, "",
+        "Batches of several nodes that this node, as the leader, logged together.";
     WAITING_REQUESTS = "holdfast_waiting_requests", Gauge, "",
         "Requests admitted or waiting at this node's Desk, not answered yet.";
     REPROPOSALS = "holdfast_reproposals_total", Counter, "",

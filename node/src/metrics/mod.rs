@@ -24,6 +24,7 @@ use catalogue as c;
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0];
+const GROUP_BUCKETS: &[f64] = &[1.0, 2.0, 3.0, 4.0, 5.0, 8.0, 16.0];
 const SECONDS_BUCKETS: &[f64] = &[0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.0, 5.0];
 
 /// The cached handles of one node.
@@ -42,6 +43,8 @@ pub struct Metrics {
     pub batch_requests: Histogram,
     /// [`c::COMMIT_SECONDS`].
     pub commit_seconds: Histogram,
+    /// [`c::GROUP_BATCHES`].
+    pub group_batches: Histogram,
     /// [`c::WAITING_REQUESTS`].
     pub waiting_requests: Gauge,
     /// [`c::REPROPOSALS`].
@@ -73,6 +76,7 @@ impl Metrics {
             event_streams: gauge(&c::EVENT_STREAMS),
             batch_requests: histogram(&c::BATCH_REQUESTS),
             commit_seconds: histogram(&c::COMMIT_SECONDS),
+            group_batches: histogram(&c::GROUP_BATCHES),
             waiting_requests: gauge(&c::WAITING_REQUESTS),
             reproposals: counter(&c::REPROPOSALS),
             refills: counter(&c::REFILLS),
@@ -109,6 +113,7 @@ fn recorder() -> PrometheusRecorder {
         builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), values).unwrap_or(fallback)
     };
     let builder = buckets(PrometheusBuilder::new(), &c::BATCH_REQUESTS, BATCH_BUCKETS);
+    let builder = buckets(builder, &c::GROUP_BATCHES, GROUP_BUCKETS);
     let recorder = buckets(builder, &c::COMMIT_SECONDS, SECONDS_BUCKETS).build_recorder();
     metrics::with_local_recorder(&recorder, || {
         for metric in c::CATALOGUE {

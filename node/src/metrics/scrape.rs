@@ -132,6 +132,7 @@ mod tests {
         metrics.transitions.add("changed", 1);
         metrics.problems.add("sold-out", 2);
         metrics.batch_requests.record(17.0);
+        metrics.group_batches.record(2.0);
         metrics.commit_seconds.record(0.003);
         for counter in [&metrics.reproposals, &metrics.refills, &metrics.probes, &metrics.sessions] {
             counter.increment(1);
