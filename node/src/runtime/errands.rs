@@ -97,14 +97,26 @@ impl Runtime {
         self.proof.borrow().is_some_and(|proof| now.since(proof.sent) <= limits::READY_PROOF_AGE)
     }
 
-    /// Once when no majority answers any more, and once when one does again: in between each peer that is not reached tells of itself.
+    /// Once when no majority answers any more, or what it answered is not applied here, and once when that is over: in between each
+    /// peer that is not reached tells of itself.
     fn tell_majority(&self) {
         let is_proven = self.is_proven();
         match (self.had_majority.swap(is_proven, Ordering::AcqRel), is_proven) {
             (false, true) => tracing::info!("a majority of the members answers"),
-            (true, false) => tracing::warn!("no majority of the members answers: this node sells nothing until one does"),
+            (true, false) => match self.entries_behind() {
+                0 => tracing::warn!("no majority of the members answers: this node sells nothing until one does"),
+                entries => tracing::warn!(entries, "this node is behind what is committed: it sells nothing until it has caught up"),
+            },
             _ => {}
         }
+    }
+
+    /// Entries that this node knows to be committed and has not applied.
+    fn entries_behind(&self) -> u64 {
+        self.consensus().map_or(0, |raft| {
+            let status = raft.status();
+            status.committed.0.saturating_sub(status.applied.0)
+        })
     }
 
     async fn report(&self) {
