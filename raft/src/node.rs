@@ -9,6 +9,7 @@ use holdfast_inventory::{CommandOutcome, Inventory, LogIndex, NodeId, Params, St
 use holdfast_storage::{DataDir, Identity, OrderLog};
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::{ClientWriteError, ForwardToLeader, LinearizableReadError, RaftError};
+use openraft::raft::ClientWriteResult;
 use openraft::{ReadPolicy, ServerState};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::alarm::Alarm;
 use crate::network::Calls;
 use crate::start::{self, Given};
-use crate::types::{Consensus, Payload, TypeConfig, log_index};
+use crate::types::{Consensus, Hearer, Payload, TypeConfig, log_index};
 use crate::wire::ForwardBody;
 use crate::{
     CallError, Fatal, LeaderView, Observer, ProposeError, RaftConfig, RaftRole, RaftStatus, Service, StampSource, StartError, limits,
@@ -108,10 +109,10 @@ impl RaftNode {
         }
     }
 
-    /// On the leader: stamps an encoded command and returns when it is queued. It may still be lost.
-    pub async fn propose_unwatched(&self, command: Bytes) -> Result<(), ProposeError> {
+    /// On the leader: stamps an encoded command and returns when it is queued. It may still be lost; `lost` is called then, unless the
+    /// node stops. An entry of which it is called may yet be applied, under another leader.
+    pub async fn propose_unwatched(&self, command: Bytes, lost: impl FnOnce() + Send + 'static) -> Result<(), ProposeError> {
         let view = *self.0.leader.borrow();
-        // openraft drops an unwatched proposal without a word where there is no leader, or one that no quorum has answered lately.
         if !view.is_self {
             return Err(ProposeError::NotLeader { leader: view.leader });
         }
@@ -119,7 +120,13 @@ impl RaftNode {
             return Err(ProposeError::NotLeader { leader: None });
         }
         let payload = self.stamped(&command)?;
-        self.0.consensus.client_write_ff(payload, None).await.map_err(|_| ProposeError::Stopped)
+        // Consensus comes to it later, and drops it if no quorum has answered by then.
+        let heard = Hearer(Box::new(|written: ClientWriteResult<TypeConfig>| {
+            if written.is_err() {
+                lost();
+            }
+        }));
+        self.0.consensus.client_write_ff(payload, Some(heard)).await.map_err(|_| ProposeError::Stopped)
     }
 
     /// Whether a quorum answered this leader within its lease, as far as was told.

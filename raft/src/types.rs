@@ -4,6 +4,11 @@ use std::fmt;
 
 use bytes::Bytes;
 use holdfast_inventory::{CommandOutcome, LogIndex, Stamp};
+use openraft::impls::leader_id_adv::LeaderId;
+use openraft::impls::{BoxedErrorSource, InlineBatch};
+use openraft::raft::responder::Responder;
+use openraft::vote::RaftLeaderId;
+use openraft::{EntryPayload, OptionalSend, RaftTypeConfig};
 
 use crate::PeerNode;
 use crate::chance::Runtime;
@@ -37,14 +42,34 @@ pub(crate) struct Response {
     pub(crate) outcome: CommandOutcome,
 }
 
-openraft::declare_raft_types!(
-    pub(crate) TypeConfig:
-        D = Payload,
-        R = Response,
-        NodeId = u64,
-        Node = PeerNode,
-        AsyncRuntime = Runtime,
-);
+/// Hears what became of a proposal, on a thread of consensus.
+pub(crate) struct Hearer<T>(pub(crate) Box<dyn FnOnce(T) + Send>);
+
+impl<T: OptionalSend + 'static> Responder<TypeConfig, T> for Hearer<T> {
+    fn on_complete(self, result: T) {
+        (self.0)(result);
+    }
+}
+
+/// Written out, for openraft's macro takes no responder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TypeConfig;
+
+impl RaftTypeConfig for TypeConfig {
+    type D = Payload;
+    type R = Response;
+    type NodeId = u64;
+    type Node = PeerNode;
+    type Term = u64;
+    type LeaderId = LeaderId<u64, u64>;
+    type Vote = openraft::impls::Vote<Self::LeaderId>;
+    type Payload = EntryPayload<Payload, u64, PeerNode>;
+    type Entry = openraft::Entry<<Self::LeaderId as RaftLeaderId>::Committed, Self::Payload>;
+    type AsyncRuntime = Runtime;
+    type Responder<T: OptionalSend + 'static> = Hearer<T>;
+    type Batch<T: OptionalSend + 'static> = InlineBatch<T>;
+    type ErrorSource = BoxedErrorSource;
+}
 
 pub(crate) type Consensus = openraft::Raft<TypeConfig, Machine>;
 pub(crate) type LogId = openraft::alias::LogIdOf<TypeConfig>;

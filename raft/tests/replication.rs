@@ -8,6 +8,8 @@ use std::time::Duration;
 use harness::{CALM, Cluster, DEADLINE, eventually, rebound, sku};
 use holdfast_inventory::{AdjustStock, Command, LogIndex, Mode, NodeId, SkuId, codec};
 use holdfast_raft::{CallError, ProposeError, RaftRole, SnapshotPolicy, StartError, Timing};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_elect_one_leader_and_apply_the_same() {
@@ -47,7 +49,7 @@ async fn only_the_leader_proposes_and_gives_read_indices() {
     for (id, running) in cluster.running.iter().filter(|(id, _)| **id != leader) {
         let refused = ProposeError::NotLeader { leader: Some(leader) };
         assert_eq!(running.node.propose(sku("other")).await.unwrap_err(), refused, "node {id}");
-        assert_eq!(running.node.propose_unwatched(sku("other")).await.unwrap_err(), refused);
+        assert_eq!(running.node.propose_unwatched(sku("other"), || {}).await.unwrap_err(), refused);
         assert_eq!(running.node.read_index().await.unwrap_err(), refused);
     }
     let status = cluster.running[&leader].node.status();
@@ -66,7 +68,7 @@ async fn a_leader_that_lost_its_quorum_does_not_say_that_it_queued_what_is_dropp
     let node = cluster.running[&leader].node.clone();
     let lease = CALM.election_max_ms;
     eventually("the end of the lease", || node.status().last_quorum_ack_ms.filter(|since| *since > lease)).await;
-    assert_eq!(node.propose_unwatched(sku("dropped")).await.unwrap_err(), ProposeError::NotLeader { leader: None });
+    assert_eq!(node.propose_unwatched(sku("dropped"), || {}).await.unwrap_err(), ProposeError::NotLeader { leader: None });
     cluster.try_start(others[0], false).await.unwrap();
     let index = cluster.create_sku("ticket").await;
     cluster.everyone_has(index).await;
@@ -90,7 +92,7 @@ async fn a_peer_that_is_down_is_not_dialled_without_pause() {
         }
     };
     cluster.create_sku("ticket").await;
-    assert!(tokio::time::timeout(Duration::from_secs(1), counting).await.is_err());
+    assert!(timeout(Duration::from_secs(1), counting).await.is_err());
     assert!((1..100).contains(&dials), "{dials} dials in a second");
 }
 
@@ -98,8 +100,27 @@ async fn a_peer_that_is_down_is_not_dialled_without_pause() {
 async fn an_unwatched_proposal_is_applied() {
     let cluster = Cluster::started(1).await;
     cluster.leader().await;
-    cluster.node(1).propose_unwatched(sku("ticket")).await.unwrap();
+    let (lost, heard) = oneshot::channel();
+    cluster.node(1).propose_unwatched(sku("ticket"), move || lost.send(()).unwrap()).await.unwrap();
     eventually("the SKU", || cluster.node(1).inventory().read().unwrap().sku_id("ticket")).await;
+    assert!(timeout(DEADLINE, heard).await.unwrap().is_err(), "it was told to be lost");
+}
+
+/// On one thread, as a node of a small machine runs: the proposal is queued while a quorum is known, and nobody comes to it before the
+/// lease is over.
+#[tokio::test]
+async fn a_proposal_that_was_queued_and_then_dropped_is_told() {
+    let cluster = Cluster::started(3).await;
+    let leader = cluster.leader().await;
+    let node = &cluster.running[&leader].node;
+    let (lost, heard) = oneshot::channel();
+    node.propose_unwatched(sku("dropped"), move || lost.send(()).unwrap()).await.unwrap();
+    // The stall itself.
+    std::thread::sleep(Duration::from_millis(CALM.election_max_ms));
+    timeout(DEADLINE, heard).await.unwrap().unwrap();
+    let index = cluster.create_sku("ticket").await;
+    cluster.everyone_has(index).await;
+    assert!(node.inventory().read().unwrap().sku_id("dropped").is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -137,7 +158,7 @@ async fn a_leader_alone_is_no_leader() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(DEADLINE, refused).await.expect("it goes on giving read indices");
+    timeout(DEADLINE, refused).await.expect("it goes on giving read indices");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

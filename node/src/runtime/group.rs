@@ -6,12 +6,14 @@
 //! waits. Each of the two waits ends after [`GROUP_WAIT`](limits::GROUP_WAIT), and each that was in vain lets more of the
 //! batches after it pass: what nodes with irregular buyers, or a slow one among them, lose to it is a small part.
 
+use std::iter;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_inventory::Moment;
 use holdfast_raft::{ProposeError, RaftNode};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
 
 use super::{Runtime, limits, locked};
 
@@ -124,15 +126,32 @@ impl Runtime {
     }
 
     async fn log_all(&self, raft: &RaftNode, batches: Vec<Batch>) {
+        if !batches.is_empty() {
+            self.metrics.group_batches.record(batches.len() as f64);
+        }
         for Batch { bytes, logged } in batches {
             let result = if self.clock.is_settling() {
                 // Stamped now, an order's hold would be over when the clock is stepped. Its node proposes it again soon.
                 Err(ProposeError::NotLeader { leader: None })
             } else {
-                raft.propose_unwatched(bytes).await
+                let (lost, again) = (self.lost.clone(), bytes.clone());
+                // A full queue loses it: its node proposes it again.
+                raft.propose_unwatched(bytes, move || drop(lost.try_send(again))).await
             };
             // Whoever went away hears of the batch by its own apply, or proposes it again.
             drop(logged.send(result));
+        }
+    }
+
+    /// Proposes again what consensus queued and then dropped, or what another node took the lead from. The node of such a batch was
+    /// told that it is queued, and would not ask again for long. One that is logged twice changes nothing the second time.
+    pub(super) async fn run_lost(self: Arc<Self>, mut lost: mpsc::Receiver<Bytes>) {
+        while let Some(first) = lost.recv().await {
+            sleep(limits::LOST_PAUSE).await;
+            for batch in iter::successors(Some(first), |_| lost.try_recv().ok()) {
+                self.metrics.reproposals.increment(1);
+                drop(self.proposals.try_send(batch));
+            }
         }
     }
 

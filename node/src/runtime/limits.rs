@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use holdfast_inventory::Millis;
 
-/// Batches that wait for the proposer.
+/// Batches that wait for the proposer, and again of those that consensus dropped.
 pub const PROPOSALS_QUEUED: usize = 64;
 /// Longest that the leader holds a batch for those of other nodes while a group is in flight, and again for the nodes of that group once it was applied.
 pub const GROUP_WAIT: Millis = Millis(4);
@@ -14,6 +14,8 @@ pub const GROUP_BYTES: usize = 8 << 10;
 pub const GROUP_BATCHES: usize = 16;
 /// Batches that pass unheld after one wait in vain: 1, twice as many after each that follows, so many at most.
 pub const GROUP_PASSES: usize = 64;
+/// Pause before the leader proposes again what consensus dropped, for no majority had answered lately when it came to it.
+pub const LOST_PAUSE: Duration = Duration::from_millis(20);
 /// A forwarded proposal is answered within this time or counted as lost.
 pub const PROPOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// A command of an operator is answered within this time, or its outcome is unknown.

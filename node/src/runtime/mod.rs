@@ -83,6 +83,8 @@ pub struct Runtime {
     /// What the leader holds back to log it together.
     group: Mutex<Group<Batch>>,
     group_alarm: Alarm,
+    /// Batches that the leader queued and consensus dropped.
+    lost: mpsc::Sender<Bytes>,
     session_wanted: watch::Sender<Option<OpenSession>>,
     probe_wanted: Notify,
     report_wanted: Notify,
@@ -114,12 +116,14 @@ struct Core {
 /// The receiving ends that [`Runtime::start`] needs.
 pub struct Intake {
     proposals: mpsc::Receiver<Bytes>,
+    lost: mpsc::Receiver<Bytes>,
 }
 
 impl Runtime {
     /// A runtime without a Raft node: it is the observer and the service that the Raft node is started with.
     pub fn new(config: RuntimeConfig, metrics: Arc<Metrics>) -> (Arc<Self>, Intake) {
-        let (proposals, receiver) = mpsc::channel(limits::PROPOSALS_QUEUED);
+        let (proposals, proposed) = mpsc::channel(limits::PROPOSALS_QUEUED);
+        let (lost, dropped) = mpsc::channel(limits::PROPOSALS_QUEUED);
         let runtime = Self {
             clock: Arc::new(Clock::start(config.wall_offset_ms)),
             metrics,
@@ -129,6 +133,7 @@ impl Runtime {
             proposed_at: AtomicU64::new(0),
             group: Mutex::default(),
             group_alarm: Alarm::default(),
+            lost,
             session_wanted: watch::Sender::new(None),
             probe_wanted: Notify::new(),
             report_wanted: Notify::new(),
@@ -148,7 +153,7 @@ impl Runtime {
             tasks: TaskTracker::new(),
             config,
         };
-        (Arc::new(runtime), Intake { proposals: receiver })
+        (Arc::new(runtime), Intake { proposals: proposed, lost: dropped })
     }
 
     /// The clock that stamps entries while this node leads.
@@ -167,6 +172,7 @@ impl Runtime {
         self.spawn(Self::run_alarm(Arc::clone(self)));
         self.spawn(Self::run_proposer(Arc::clone(self), intake.proposals));
         self.spawn(Self::run_group(Arc::clone(self)));
+        self.spawn(Self::run_lost(Arc::clone(self), intake.lost));
         self.spawn(Self::run_sessions(Arc::clone(self)));
         self.spawn(Self::run_probes(Arc::clone(self)));
         self.spawn(Self::run_reports(Arc::clone(self)));
