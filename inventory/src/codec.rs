@@ -92,13 +92,21 @@ fn all_used<T>(bytes: &[u8], used: usize, value: T) -> Result<T, CodecError> {
     }
 }
 
+/// Version and stamp.
+const ENTRY_HEAD_BYTES: usize = 9;
+
 /// Puts a leader's stamp before an encoded command: what the log holds.
 pub fn stamp_entry(stamp: Stamp, command: &[u8]) -> Bytes {
-    let mut entry = BytesMut::with_capacity(9 + command.len());
+    let mut entry = BytesMut::with_capacity(ENTRY_HEAD_BYTES + command.len());
     entry.put_u8(ENTRY_VERSION);
     entry.put_u64_le(stamp.0);
     entry.put_slice(command);
     entry.freeze()
+}
+
+/// The command in what [`stamp_entry`] made, whose bytes it shares.
+pub fn command_of(entry: &Bytes) -> Bytes {
+    entry.slice(ENTRY_HEAD_BYTES..)
 }
 
 /// Reads what [`stamp_entry`] made.

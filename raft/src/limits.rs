@@ -16,8 +16,8 @@ pub const SNAPSHOT_SMALL_BYTES: u64 = 64 << 20;
 /// Bytes of log that are kept at the most, once a snapshot holds what is older.
 pub const LOG_KEEP_BYTES: u64 = 4 << 30;
 
-/// Bytes of log that are kept however small the newest snapshot is; behind a large one half of its bytes are, within
-/// [`LOG_KEEP_BYTES`].
+/// Bytes of log that are kept however small the newest snapshot is; behind a large one half of its bytes are. While
+/// a snapshot is being sent, and within them all, [`LOG_KEEP_BYTES`] are.
 pub const LOG_KEEP_SMALL_BYTES: u64 = 512 << 20;
 
 /// Between two looks at the log's bytes.

@@ -109,9 +109,9 @@ impl RaftNode {
         }
     }
 
-    /// On the leader: stamps an encoded command and returns when it is queued. It may still be lost; `lost` is called then, unless the
-    /// node stops. An entry of which it is called may yet be applied, under another leader.
-    pub async fn propose_unwatched(&self, command: Bytes, lost: impl FnOnce() + Send + 'static) -> Result<(), ProposeError> {
+    /// On the leader: stamps an encoded command and returns when it is queued. It may still be dropped before it is logged: `dropped` is
+    /// given the command then, unless the node stops. What was logged and is lost with the lead nobody hears of.
+    pub async fn propose_unwatched(&self, command: Bytes, dropped: impl FnOnce(Bytes) + Send + 'static) -> Result<(), ProposeError> {
         let view = *self.0.leader.borrow();
         if !view.is_self {
             return Err(ProposeError::NotLeader { leader: view.leader });
@@ -120,10 +120,11 @@ impl RaftNode {
             return Err(ProposeError::NotLeader { leader: None });
         }
         let payload = self.stamped(&command)?;
+        let command = codec::command_of(&payload.0);
         // Consensus comes to it later, and drops it if no quorum has answered by then.
         let heard = Hearer(Box::new(|written: ClientWriteResult<TypeConfig>| {
-            if written.is_err() {
-                lost();
+            if let Err(ClientWriteError::ForwardToLeader(_)) = written {
+                dropped(command);
             }
         }));
         self.0.consensus.client_write_ff(payload, Some(heard)).await.map_err(|_| ProposeError::Stopped)

@@ -21,7 +21,7 @@ use crate::bootstrap::{self, Founders};
 use crate::log::Log;
 use crate::machine::{Machine, Parts};
 use crate::mirror::{SnapshotMetaV1, from_disk};
-use crate::network::{Calls, Dialer, Network};
+use crate::network::{Calls, Dialer, Network, Sending};
 use crate::node::{Handle, RaftNode};
 use crate::server::{self, Host};
 use crate::snapshot::read_state;
@@ -70,11 +70,12 @@ pub(crate) async fn start(config: RaftConfig, data: DataDir, given: Given) -> Re
     inquire(&config, &dialer).await?;
     let parts = parts(&stores, Arc::clone(&given.observer), alarm.clone(), config.snapshots);
     let machine = Machine::new(parts.clone(), stores.loaded.take());
-    let network = Network { dialer: dialer.clone(), snapshots: stores.snapshots, alarm };
+    let sending = Sending::default();
+    let network = Network { dialer: dialer.clone(), snapshots: stores.snapshots, sending: sending.clone(), alarm };
     let consensus = run(&config, machine, network).await?;
     host.open(consensus.clone());
     initialize(&config, &identity, &consensus).await?;
-    Ok(assemble((config, identity), given, parts, (consensus, dialer), (host.stopping.clone(), serving)))
+    Ok(assemble((config, identity), given, parts, (consensus, dialer, sending), (host.stopping.clone(), serving)))
 }
 
 /// Asks every other member which start of this disk it met last: an older copy of the disk finds itself out before anybody writes
@@ -98,7 +99,7 @@ fn assemble(
     (config, identity): (RaftConfig, Identity),
     given: Given,
     parts: Parts,
-    (consensus, dialer): (Consensus, Dialer),
+    (consensus, dialer, sending): (Consensus, Dialer, Sending),
     (stopping, serving): (CancellationToken, AbortOnDropHandle<()>),
 ) -> RaftNode {
     let calls = Arc::new(Calls::new(dialer));
@@ -106,7 +107,8 @@ fn assemble(
     let following = tokio::spawn(watcher::follow(consensus.clone(), config.node.0, leader, parts.alarm.clone()));
     let others = config.members.keys().map(|id| id.0).filter(|id| *id != config.node.0).collect();
     let filling = tokio::spawn(backfill::run(parts.orders.clone(), Arc::clone(&calls), others, parts.alarm.clone()));
-    let trimming = tokio::spawn(trim::run(consensus.clone(), parts.log.store().clone(), parts.snapshots.clone(), config.snapshots));
+    let trimming =
+        tokio::spawn(trim::run(consensus.clone(), parts.log.store().clone(), (parts.snapshots.clone(), sending), config.snapshots));
     let tasks = [following, filling, trimming].map(AbortOnDropHandle::new);
     let node = RaftNode::new(Handle {
         own: config.node,

@@ -11,10 +11,11 @@ use openraft::async_runtime::watch::WatchReceiver;
 
 use crate::config::SnapshotPolicy;
 use crate::limits;
+use crate::network::Sending;
 use crate::types::Consensus;
 
 /// Looks at the log until consensus ends.
-pub(crate) async fn run(consensus: Consensus, log: LogStore, snapshots: Snapshots, policy: SnapshotPolicy) {
+pub(crate) async fn run(consensus: Consensus, log: LogStore, (snapshots, sending): (Snapshots, Sending), policy: SnapshotPolicy) {
     let mut asked = None;
     loop {
         tokio::time::sleep(Duration::from_millis(limits::TRIM_EVERY_MS)).await;
@@ -24,7 +25,7 @@ pub(crate) async fn run(consensus: Consensus, log: LogStore, snapshots: Snapshot
             (now.snapshot.as_ref().map(openraft::LogId::index), now.last_applied.as_ref().map(openraft::LogId::index))
         };
         let newest = snapshots.newest().map_or(0, |newest| newest.file_bytes);
-        let purged = match log.purge_keeping(keep_bytes(newest, policy)).filter(|upto| snapshot >= Some(*upto)) {
+        let purged = match log.purge_keeping(keep_bytes(newest, sending.is_any(), policy)).filter(|upto| snapshot >= Some(*upto)) {
             Some(upto) => consensus.trigger().purge_log(upto).await,
             None => Ok(()),
         };
@@ -53,11 +54,12 @@ fn tail_bytes(newest: u64, policy: SnapshotPolicy) -> u64 {
     policy.tail_bytes.max(part_of(newest)).min(policy.keep_bytes)
 }
 
-/// Bytes of log that are kept for nodes that lag, beside a newest snapshot of `newest` bytes. Who misses more than half as much is
-/// back sooner by the snapshot; and who is sent it will still find what is logged meanwhile, if a node is sent twice as much as is
-/// logged in the same time.
-fn keep_bytes(newest: u64, policy: SnapshotPolicy) -> u64 {
-    limits::LOG_KEEP_SMALL_BYTES.max(newest / 2).min(policy.keep_bytes)
+/// Bytes of log that are kept for nodes that were away, beside a newest snapshot of `newest` bytes: who misses more than half as much
+/// is back sooner by the snapshot. Who is being sent one needs all that is logged meanwhile: until it has it, the configured bytes are
+/// kept.
+fn keep_bytes(newest: u64, is_sending: bool, policy: SnapshotPolicy) -> u64 {
+    let enough = if is_sending { u64::MAX } else { limits::LOG_KEEP_SMALL_BYTES.max(newest / 2) };
+    enough.min(policy.keep_bytes)
 }
 
 /// Whether a snapshot now would cost more than the log that it would save a start from, whatever number of entries that is: each is
@@ -99,10 +101,15 @@ mod tests {
 
     #[test]
     fn no_more_log_is_kept_than_half_of_what_a_snapshot_would_cost() {
-        let kept = |newest| keep_bytes(newest, SnapshotPolicy::default());
+        let kept = |newest| keep_bytes(newest, false, SnapshotPolicy::default());
         assert_eq!([kept(0), kept(1 << 30), kept(3 << 30)], [512 << 20, 512 << 20, 3 << 29]);
         assert_eq!(kept(1 << 40), limits::LOG_KEEP_BYTES);
-        assert_eq!(keep_bytes(3 << 30, SnapshotPolicy { keep_bytes: 1 << 20, ..SnapshotPolicy::default() }), 1 << 20);
+        assert_eq!(keep_bytes(3 << 30, false, SnapshotPolicy { keep_bytes: 1 << 20, ..SnapshotPolicy::default() }), 1 << 20);
+        assert_eq!(
+            keep_bytes(0, true, SnapshotPolicy::default()),
+            limits::LOG_KEEP_BYTES,
+            "who is sent one needs what is logged meanwhile"
+        );
         assert!(tail_bytes(3 << 30, SnapshotPolicy::default()) < kept(3 << 30), "what no snapshot holds is never purged");
     }
 

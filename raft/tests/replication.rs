@@ -49,7 +49,7 @@ async fn only_the_leader_proposes_and_gives_read_indices() {
     for (id, running) in cluster.running.iter().filter(|(id, _)| **id != leader) {
         let refused = ProposeError::NotLeader { leader: Some(leader) };
         assert_eq!(running.node.propose(sku("other")).await.unwrap_err(), refused, "node {id}");
-        assert_eq!(running.node.propose_unwatched(sku("other"), || {}).await.unwrap_err(), refused);
+        assert_eq!(running.node.propose_unwatched(sku("other"), drop).await.unwrap_err(), refused);
         assert_eq!(running.node.read_index().await.unwrap_err(), refused);
     }
     let status = cluster.running[&leader].node.status();
@@ -68,7 +68,7 @@ async fn a_leader_that_lost_its_quorum_does_not_say_that_it_queued_what_is_dropp
     let node = cluster.running[&leader].node.clone();
     let lease = CALM.election_max_ms;
     eventually("the end of the lease", || node.status().last_quorum_ack_ms.filter(|since| *since > lease)).await;
-    assert_eq!(node.propose_unwatched(sku("dropped"), || {}).await.unwrap_err(), ProposeError::NotLeader { leader: None });
+    assert_eq!(node.propose_unwatched(sku("dropped"), drop).await.unwrap_err(), ProposeError::NotLeader { leader: None });
     cluster.try_start(others[0], false).await.unwrap();
     let index = cluster.create_sku("ticket").await;
     cluster.everyone_has(index).await;
@@ -100,10 +100,10 @@ async fn a_peer_that_is_down_is_not_dialled_without_pause() {
 async fn an_unwatched_proposal_is_applied() {
     let cluster = Cluster::started(1).await;
     cluster.leader().await;
-    let (lost, heard) = oneshot::channel();
-    cluster.node(1).propose_unwatched(sku("ticket"), move || lost.send(()).unwrap()).await.unwrap();
+    let (dropped, heard) = oneshot::channel();
+    cluster.node(1).propose_unwatched(sku("ticket"), move |command| dropped.send(command).unwrap()).await.unwrap();
     eventually("the SKU", || cluster.node(1).inventory().read().unwrap().sku_id("ticket")).await;
-    assert!(timeout(DEADLINE, heard).await.unwrap().is_err(), "it was told to be lost");
+    assert!(timeout(DEADLINE, heard).await.unwrap().is_err(), "it was told to be dropped");
 }
 
 /// On one thread, as a node of a small machine runs: the proposal is queued while a quorum is known, and nobody comes to it before the
@@ -113,11 +113,13 @@ async fn a_proposal_that_was_queued_and_then_dropped_is_told() {
     let cluster = Cluster::started(3).await;
     let leader = cluster.leader().await;
     let node = &cluster.running[&leader].node;
-    let (lost, heard) = oneshot::channel();
-    node.propose_unwatched(sku("dropped"), move || lost.send(()).unwrap()).await.unwrap();
+    let (dropped, heard) = oneshot::channel();
+    // Others may come in between on a busy machine, and the quorum be over: then nothing was queued.
+    eventually("a quorum", || node.status().last_quorum_ack_ms.filter(|since| *since < CALM.heartbeat_ms)).await;
+    node.propose_unwatched(sku("dropped"), move |command| dropped.send(command).unwrap()).await.unwrap();
     // The stall itself.
     std::thread::sleep(Duration::from_millis(CALM.election_max_ms));
-    timeout(DEADLINE, heard).await.unwrap().unwrap();
+    assert_eq!(timeout(DEADLINE, heard).await.unwrap().unwrap(), sku("dropped"));
     let index = cluster.create_sku("ticket").await;
     cluster.everyone_has(index).await;
     assert!(node.inventory().read().unwrap().sku_id("dropped").is_none());

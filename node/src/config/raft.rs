@@ -17,8 +17,8 @@ pub struct RaftSection {
     pub snapshot_every_entries: u64,
     /// So many entries stay in the log behind a snapshot, for nodes that lag a little.
     pub log_keep_entries: u64,
-    /// Above it a snapshot is made, and the log behind it removed. Above half of the newest snapshot's bytes, 512 MiB at the least, what
-    /// that holds is removed anyway.
+    /// Above it a snapshot is made, and the log behind it removed. While no snapshot is being sent, what the newest one holds of the log
+    /// is removed above half of its bytes, 512 MiB at the least.
     pub log_keep_bytes: u64,
 }
 

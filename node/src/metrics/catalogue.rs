@@ -50,11 +50,11 @@ metrics! {
     COMMIT_SECONDS = "holdfast_commit_seconds", Histogram, "",
         "From the first proposal of a batch to its apply on this node.";
     GROUP_BATCHES = "holdfast_group_batches", Histogram, "",
-        "Batches of several nodes that this node, as the leader, logged together.";
+        "Batches, of several nodes, that this node, as the leader, gave to the log together.";
     WAITING_REQUESTS = "holdfast_waiting_requests", Gauge, "",
         "Requests admitted or waiting at this node's Desk, not answered yet.";
     REPROPOSALS = "holdfast_reproposals_total", Counter, "",
-        "Batches that were proposed again, byte for byte.";
+        "Batches that were proposed again, byte for byte: this node's own, and on the leader those that consensus dropped.";
     REFILLS = "holdfast_refills_total", Counter, "",
         "Refills that this node asked for.";
     PROBES = "holdfast_freshness_probes_total", Counter, "",

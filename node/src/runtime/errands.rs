@@ -64,12 +64,15 @@ impl Runtime {
         self.metrics.probes.increment(1);
         let reply = self.ask_leader(&Message::ReadIndex, limits::READ_TRY_TIMEOUT).await;
         let Ok(Reply::ReadIndex(index)) = reply else {
+            self.is_behind.store(false, Ordering::Release);
             sleep(limits::LEADER_PAUSE).await;
             return;
         };
         self.with_desk(|desk, records, now, out| desk.fresh(now, sent, index, records, out));
         let Ok(raft) = self.raft() else { return };
-        if raft.await_applied(index, limits::AWAIT_APPLIED).await {
+        let is_applied = raft.await_applied(index, limits::AWAIT_APPLIED).await;
+        self.is_behind.store(!is_applied, Ordering::Release);
+        if is_applied {
             self.proof.send_replace(Some(Proof { sent, as_of }));
         }
     }
@@ -103,20 +106,12 @@ impl Runtime {
         let is_proven = self.is_proven();
         match (self.had_majority.swap(is_proven, Ordering::AcqRel), is_proven) {
             (false, true) => tracing::info!("a majority of the members answers"),
-            (true, false) => match self.entries_behind() {
-                0 => tracing::warn!("no majority of the members answers: this node sells nothing until one does"),
-                entries => tracing::warn!(entries, "this node is behind what is committed: it sells nothing until it has caught up"),
-            },
+            (true, false) if self.is_behind.load(Ordering::Acquire) => {
+                tracing::warn!("this node is behind what a majority has committed: it sells nothing until it has caught up");
+            }
+            (true, false) => tracing::warn!("no majority of the members answers: this node sells nothing until one does"),
             _ => {}
         }
-    }
-
-    /// Entries that this node knows to be committed and has not applied.
-    fn entries_behind(&self) -> u64 {
-        self.consensus().map_or(0, |raft| {
-            let status = raft.status();
-            status.committed.0.saturating_sub(status.applied.0)
-        })
     }
 
     async fn report(&self) {

@@ -10,6 +10,7 @@ use std::iter;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use holdfast_inventory::Moment;
 use holdfast_raft::{ProposeError, RaftNode};
 use tokio::sync::{mpsc, oneshot};
@@ -134,24 +135,31 @@ impl Runtime {
                 // Stamped now, an order's hold would be over when the clock is stepped. Its node proposes it again soon.
                 Err(ProposeError::NotLeader { leader: None })
             } else {
-                let (lost, again) = (self.lost.clone(), bytes.clone());
+                let dropped = self.dropped.clone();
                 // A full queue loses it: its node proposes it again.
-                raft.propose_unwatched(bytes, move || drop(lost.try_send(again))).await
+                raft.propose_unwatched(bytes, move |again| drop(dropped.try_send(again))).await
             };
             // Whoever went away hears of the batch by its own apply, or proposes it again.
             drop(logged.send(result));
         }
     }
 
-    /// Proposes again what consensus queued and then dropped, or what another node took the lead from. The node of such a batch was
-    /// told that it is queued, and would not ask again for long. One that is logged twice changes nothing the second time.
-    pub(super) async fn run_lost(self: Arc<Self>, mut lost: mpsc::Receiver<Bytes>) {
-        while let Some(first) = lost.recv().await {
-            sleep(limits::LOST_PAUSE).await;
-            for batch in iter::successors(Some(first), |_| lost.try_recv().ok()) {
+    /// While this node leads, proposes again what consensus dropped, for no majority had answered when it came to it. The node of such a
+    /// batch was told that it is queued, sees no other leader, and would not ask again for long. One that is logged twice changes nothing
+    /// the second time.
+    pub(super) async fn run_dropped(self: Arc<Self>, mut dropped: mpsc::Receiver<Bytes>) {
+        while let Some(first) = dropped.recv().await {
+            sleep(limits::DROPPED_PAUSE).await;
+            let Some(raft) = self.consensus() else { continue };
+            let again = iter::successors(Some(first), |_| dropped.try_recv().ok());
+            join_all(again.map(async |batch| {
                 self.metrics.reproposals.increment(1);
-                drop(self.proposals.try_send(batch));
-            }
+                if self.log_batch(raft, batch.clone()).await.is_err() && raft.leader().borrow().is_self {
+                    // A full queue loses it, as above.
+                    drop(self.dropped.try_send(batch));
+                }
+            }))
+            .await;
         }
     }
 

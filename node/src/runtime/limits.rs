@@ -15,7 +15,7 @@ pub const GROUP_BATCHES: usize = 16;
 /// Batches that pass unheld after one wait in vain: 1, twice as many after each that follows, so many at most.
 pub const GROUP_PASSES: usize = 64;
 /// Pause before the leader proposes again what consensus dropped, for no majority had answered lately when it came to it.
-pub const LOST_PAUSE: Duration = Duration::from_millis(20);
+pub const DROPPED_PAUSE: Duration = Duration::from_millis(20);
 /// A forwarded proposal is answered within this time or counted as lost.
 pub const PROPOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// A command of an operator is answered within this time, or its outcome is unknown.

@@ -83,8 +83,8 @@ pub struct Runtime {
     /// What the leader holds back to log it together.
     group: Mutex<Group<Batch>>,
     group_alarm: Alarm,
-    /// Batches that the leader queued and consensus dropped.
-    lost: mpsc::Sender<Bytes>,
+    /// Batches that this leader queued and consensus dropped.
+    dropped: mpsc::Sender<Bytes>,
     session_wanted: watch::Sender<Option<OpenSession>>,
     probe_wanted: Notify,
     report_wanted: Notify,
@@ -97,6 +97,8 @@ pub struct Runtime {
     leads: AtomicBool,
     /// Whether a majority answered when that was last looked at.
     had_majority: AtomicBool,
+    /// Whether it answered, and this node did not come as far as that in time.
+    is_behind: AtomicBool,
     /// Whether buyers asked anything since the last report.
     asked: AtomicBool,
     draining: AtomicBool,
@@ -116,14 +118,14 @@ struct Core {
 /// The receiving ends that [`Runtime::start`] needs.
 pub struct Intake {
     proposals: mpsc::Receiver<Bytes>,
-    lost: mpsc::Receiver<Bytes>,
+    dropped: mpsc::Receiver<Bytes>,
 }
 
 impl Runtime {
     /// A runtime without a Raft node: it is the observer and the service that the Raft node is started with.
     pub fn new(config: RuntimeConfig, metrics: Arc<Metrics>) -> (Arc<Self>, Intake) {
-        let (proposals, proposed) = mpsc::channel(limits::PROPOSALS_QUEUED);
-        let (lost, dropped) = mpsc::channel(limits::PROPOSALS_QUEUED);
+        let (proposals, to_propose) = mpsc::channel(limits::PROPOSALS_QUEUED);
+        let (dropped, to_repeat) = mpsc::channel(limits::PROPOSALS_QUEUED);
         let runtime = Self {
             clock: Arc::new(Clock::start(config.wall_offset_ms)),
             metrics,
@@ -133,7 +135,7 @@ impl Runtime {
             proposed_at: AtomicU64::new(0),
             group: Mutex::default(),
             group_alarm: Alarm::default(),
-            lost,
+            dropped,
             session_wanted: watch::Sender::new(None),
             probe_wanted: Notify::new(),
             report_wanted: Notify::new(),
@@ -145,6 +147,7 @@ impl Runtime {
             reports: Mutex::new(PeerReports::default()),
             leads: AtomicBool::new(false),
             had_majority: AtomicBool::new(false),
+            is_behind: AtomicBool::new(false),
             asked: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             drained: Notify::new(),
@@ -153,7 +156,7 @@ impl Runtime {
             tasks: TaskTracker::new(),
             config,
         };
-        (Arc::new(runtime), Intake { proposals: proposed, lost: dropped })
+        (Arc::new(runtime), Intake { proposals: to_propose, dropped: to_repeat })
     }
 
     /// The clock that stamps entries while this node leads.
@@ -172,7 +175,7 @@ impl Runtime {
         self.spawn(Self::run_alarm(Arc::clone(self)));
         self.spawn(Self::run_proposer(Arc::clone(self), intake.proposals));
         self.spawn(Self::run_group(Arc::clone(self)));
-        self.spawn(Self::run_lost(Arc::clone(self), intake.lost));
+        self.spawn(Self::run_dropped(Arc::clone(self), intake.dropped));
         self.spawn(Self::run_sessions(Arc::clone(self)));
         self.spawn(Self::run_probes(Arc::clone(self)));
         self.spawn(Self::run_reports(Arc::clone(self)));

@@ -18,7 +18,7 @@ use openraft::raft::{
 use super::append;
 use super::control::ControlLine;
 use super::dial::Dialer;
-use super::snapshot::{self, SendError, Target};
+use super::snapshot::{self, SendError, Sending, Target};
 use crate::PeerNode;
 use crate::alarm::Alarm;
 use crate::limits;
@@ -34,6 +34,7 @@ type Rpc<T> = Result<T, RPCError<TypeConfig>>;
 pub(crate) struct Network {
     pub(crate) dialer: Dialer,
     pub(crate) snapshots: Snapshots,
+    pub(crate) sending: Sending,
     pub(crate) alarm: Alarm,
 }
 
@@ -165,6 +166,7 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
         };
         let target = Target { dialer: &self.network.dialer, to: self.to, address: &self.address };
         let meta = SnapshotMetaV1::from(&snapshot.meta);
+        let _counted = self.network.sending.begin();
         let sending = snapshot::send(target, &vote, meta, info, self.network.snapshots.clone());
         let result = tokio::select! {
             biased;

@@ -10,3 +10,4 @@ mod snapshot;
 pub(crate) use calls::Calls;
 pub(crate) use client::Network;
 pub(crate) use dial::Dialer;
+pub(crate) use snapshot::Sending;

@@ -1,6 +1,8 @@
 //! Sending a snapshot file: in parts, with a checksum over all of it, a few parts in memory at a time.
 
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +37,30 @@ pub(crate) enum SendError {
     /// Its file does not read back: this node must stop.
     #[error("own snapshot: {0}")]
     Damaged(io::Error),
+}
+
+/// Counts the snapshots that are being sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sending(Arc<AtomicUsize>);
+
+/// One of them, until it is dropped.
+pub(crate) struct Counted(Arc<AtomicUsize>);
+
+impl Sending {
+    pub(crate) fn is_any(&self) -> bool {
+        self.0.load(Ordering::Acquire) > 0
+    }
+
+    pub(crate) fn begin(&self) -> Counted {
+        self.0.fetch_add(1, Ordering::AcqRel);
+        Counted(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// Where a snapshot goes.
