@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -137,11 +138,12 @@ impl Connection {
     /// Sends and waits for the whole answer. An error means that the fate of the call is unknown; the connection is given
     /// up then, since a late answer on it would be taken for the next call's.
     pub async fn send(&mut self, call: &Call, within: Duration) -> Result<Answer> {
-        let sender = self.sender.take();
-        let (answer, sender) = match tokio::time::timeout(within, exchange(self.to, sender, call)).await {
-            Ok(done) => done.with_context(|| format!("{} {} at {}", call.method, call.path, self.to))?,
-            Err(_) => bail!("{} {} at {}: no answer within {within:?}", call.method, call.path, self.to),
+        let (sender, stage) = (self.sender.take(), AtomicUsize::new(0));
+        let Ok(done) = tokio::time::timeout(within, exchange(self.to, sender, call, &stage)).await else {
+            let stage = STAGES[stage.into_inner()];
+            bail!("{} {} at {}: no answer within {within:?}, {stage}", call.method, call.path, self.to)
         };
+        let (answer, sender) = done.with_context(|| format!("{} {} at {}", call.method, call.path, self.to))?;
         self.sender = Some(sender);
         Ok(answer)
     }
@@ -159,13 +161,26 @@ pub async fn read(connection: &mut Connection, path: &str) -> Result<Value> {
     }
 }
 
-async fn exchange(to: SocketAddr, kept: Option<SendRequest<Full<Bytes>>>, call: &Call) -> Result<(Answer, SendRequest<Full<Bytes>>)> {
+/// How far a call can have come that is given up.
+const STAGES: [&str; 4] =
+    ["while it connected", "while its connection was busy", "of which nothing had come", "of which the head had come"];
+
+/// Tells by `stage` how far it came.
+async fn exchange(
+    to: SocketAddr,
+    kept: Option<SendRequest<Full<Bytes>>>,
+    call: &Call,
+    stage: &AtomicUsize,
+) -> Result<(Answer, SendRequest<Full<Bytes>>)> {
     let mut sender = match kept {
         Some(sender) if !sender.is_closed() => sender,
         _ => connect(to).await?,
     };
+    stage.store(1, Ordering::Relaxed);
     sender.ready().await?;
+    stage.store(2, Ordering::Relaxed);
     let (head, body) = sender.send_request(call.request(to)?).await?.into_parts();
+    stage.store(3, Ordering::Relaxed);
     let body = body.collect().await?.to_bytes();
     Ok((Answer { status: head.status.as_u16(), headers: head.headers, body }, sender))
 }
@@ -227,7 +242,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut connection = Connection::to(listener.local_addr().unwrap());
         let failed = connection.send(&Call::get("/"), Duration::from_millis(50)).await.unwrap_err();
-        assert!(failed.to_string().contains("no answer within"));
+        assert!(failed.to_string().ends_with("no answer within 50ms, of which nothing had come"), "{failed}");
         assert!(connection.sender.is_none());
     }
 }
