@@ -164,6 +164,10 @@ impl RaftLogStorage<TypeConfig> for Log {
         I::IntoIter: OptionalSend,
     {
         let records: Vec<LogRecord> = entries.into_iter().map(|entry| to_record(&entry)).collect();
+        if !self.store.has_room() {
+            let store = self.store.clone();
+            blocking(move || store.wait_for_room()).await?;
+        }
         if let Some(first) = records.first().filter(|first| first.index > 0) {
             self.note_begin(first.index);
         }

@@ -24,7 +24,7 @@ use crate::config::SnapshotPolicy;
 use crate::log::Log;
 use crate::snapshot::{SnapshotBuilder, SnapshotFile};
 use crate::types::{LogEntry, LogId, Response, SnapshotMeta, StoredMembership, TypeConfig, log_index};
-use crate::{Observer, limits, trim};
+use crate::{Observer, blocking, limits, trim};
 
 /// What the machine works on; shared with the handle.
 #[derive(Clone)]
@@ -113,6 +113,15 @@ impl Machine {
         Ok(())
     }
 
+    /// Waits, with no thread of those that answer, for room in the order log: its disk may stand still.
+    async fn room_for_history(&self) -> io::Result<()> {
+        if self.parts.orders.has_room() {
+            return Ok(());
+        }
+        let orders = self.parts.orders.clone();
+        blocking(move || orders.wait_for_room()).await?.map_err(|error| self.fault("order log", error))
+    }
+
     fn is_turn_over(&self) -> bool {
         self.applied_bytes >= limits::APPLY_BYTES
     }
@@ -153,6 +162,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         while let Some(chunk) = chunks.next().await {
             let mut chunk = chunk.into_iter();
             while chunk.len() > 0 {
+                self.room_for_history().await?;
                 self.apply_front(&mut chunk)?;
                 if self.is_turn_over() {
                     // Where one thread runs the whole node, heartbeats and their answers wait for it.

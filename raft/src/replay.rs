@@ -293,7 +293,8 @@ impl Replay {
             return Err(ReplayError::OrderLog(format!("its events of index {index} are not those that the log comes to")));
         }
         // What a crash left unwritten is made up for, as at a start; what is there is skipped.
-        orders.append(index, applied.stamp, &applied.events).map_err(|error| ReplayError::OrderLog(error.to_string()))
+        let appended = orders.wait_for_room().and_then(|()| orders.append(index, applied.stamp, &applied.events));
+        appended.map_err(|error| ReplayError::OrderLog(error.to_string()))
     }
 }
 

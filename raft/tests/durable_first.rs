@@ -7,55 +7,20 @@
 
 mod harness;
 
-use std::fs::File;
 use std::future::Future;
-use std::io;
 use std::pin::pin;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use harness::held_disk::{HeldDisk, Hold, LOG_WRITER};
 use harness::{CALM, Cluster, DEADLINE, eventually, opened, sku};
 use holdfast_inventory::{LogIndex, NodeId};
 use holdfast_raft::{SnapshotPolicy, Timing};
-use holdfast_storage::{DataSync, Disk, Syncer};
 use tokio::time::timeout;
 
 /// Nothing that must wait for the disk comes in this time; what does not wait comes in a hundredth of it.
 const QUIET: Duration = Duration::from_millis(1_500);
 const QUICK: Timing = Timing { heartbeat_ms: 50, election_min_ms: 200, election_max_ms: 400 };
-
-/// A disk on which the writer of the Raft log can be held in its sync.
-#[derive(Default)]
-struct HeldDisk {
-    is_held: Mutex<bool>,
-    let_go: Condvar,
-}
-
-impl Syncer for HeldDisk {
-    fn sync(&self, file: &File) -> io::Result<()> {
-        if std::thread::current().name() == Some("log-writer") {
-            drop(self.let_go.wait_while(self.is_held.lock().unwrap(), |held| *held).unwrap());
-        }
-        DataSync.sync(file)
-    }
-}
-
-/// Holds the disk until it is dropped, also by a failed assertion: a node that still waited would never end.
-struct Hold(Arc<HeldDisk>);
-
-impl Hold {
-    fn of(disk: &Arc<HeldDisk>) -> Self {
-        *disk.is_held.lock().unwrap() = true;
-        Self(Arc::clone(disk))
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        *self.0.is_held.lock().unwrap() = false;
-        self.0.let_go.notify_all();
-    }
-}
 
 fn on_a_runtime(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test);
@@ -63,9 +28,8 @@ fn on_a_runtime(test: impl Future<Output = ()>) {
 
 /// A cluster of one that has a leader, and its disk.
 async fn node_of_one(timing: Timing, snapshots: SnapshotPolicy) -> (Cluster, Arc<HeldDisk>) {
-    let (mut cluster, disk) = (Cluster::new(1), Arc::new(HeldDisk::default()));
-    (cluster.timing, cluster.snapshots) = (timing, snapshots);
-    cluster.disk = Disk { syncer: Arc::clone(&disk) as _, ..Disk::default() };
+    let (mut cluster, disk) = (Cluster::new(1), HeldDisk::under(LOG_WRITER));
+    (cluster.timing, cluster.snapshots, cluster.disk) = (timing, snapshots, disk.as_disk());
     cluster.start_all(true).await;
     cluster.founded().await;
     (cluster, disk)

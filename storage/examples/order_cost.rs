@@ -78,6 +78,7 @@ impl Run {
             if way >= Way::Applied {
                 let applied = self.state.apply(LogIndex(self.index), &Entry::Command(stamp, command));
                 if let Some(log) = log {
+                    log.wait_for_room()?;
                     log.append(applied.index, applied.stamp, &applied.events)?;
                 }
             }

@@ -19,7 +19,7 @@
 //! | `log_store`, `log_tail`, `log_writer` | the Raft log: its face, recent entries in memory, group commit |
 //! | `log_group`, `log_segment`, `log_image`, `log_appender`, `log_supply` | its bytes, files, what they come to, the writing and making of them |
 //! | `log_recovery`, `log_seen` | opening it: torn end or damage |
-//! | `order_log`, `pages`, `statuses`, `memtable`, `page_writer`, `listing`, `backfill` | history of orders: pages, lists, filling gaps |
+//! | `order_log`, `changes`, `pages`, `statuses`, `memtable`, `page_writer`, `listing`, `backfill` | history of orders: pages, lists, filling gaps |
 //! | `snapshots`, `snapshot_writer`, `snapshot_reader`, `direct` | state snapshots as files |
 //! | `engine`, `frame`, `queue` | sled; checked values; plumbing |
 //! | `syncer`, `poison`, `watchdog` | the last step of durability; what becomes of a store when it fails, or hangs |
@@ -35,6 +35,7 @@ pub mod abort;
 mod backfill;
 mod background;
 mod chance;
+mod changes;
 mod check;
 mod copy;
 mod data_dir;
@@ -90,12 +91,13 @@ mod workers;
 use simulated::engine;
 
 pub use backfill::{Missing, PageBlock};
+pub use changes::Changes;
 pub use data_dir::{DataDir, OpenMode};
 pub use identity::{ClusterId, DiskId, Identity, Roster};
 pub use listing::{BuyerChain, ListPage, Query, StoredOrder};
 pub use log_store::{Completion, LogBounds, LogRecord, LogStore};
 pub use open_error::{MEMBER_LOST, OpenError};
-pub use order_log::{Changes, OrderLog};
+pub use order_log::OrderLog;
 pub use own_starts::OwnStarts;
 pub use pages::Place;
 pub use peers::{MeetError, Met, Peers};

@@ -9,10 +9,10 @@ pub const MAX_RECORD_BYTES: usize = 16 << 20;
 /// What one sync of the log covers at most; a larger single job still goes alone.
 pub const LOG_BATCH_BYTES: usize = 2 << 20;
 
-/// Unwritten log bytes above which an append waits for the writer.
+/// Unwritten log bytes above which who appends waits for the writer.
 pub const LOG_QUEUE_BYTES: usize = 64 << 20;
 
-/// Unwritten log jobs above which an append waits for the writer.
+/// Unwritten log jobs above which who appends waits for the writer.
 pub const LOG_QUEUE_JOBS: usize = 4_096;
 
 /// Recent log records kept in memory for reading, beyond those not written yet.
@@ -51,7 +51,7 @@ pub const ENGINE_FLUSH_EVERY_MS: u64 = 1_000;
 /// Target size of an order page with its framing.
 pub const PAGE_BYTES: usize = 4_000;
 
-/// Unwritten order-log bytes above which `append` waits for the writer.
+/// Unwritten order-log bytes above which who appends waits for the writer.
 pub const ORDER_UNWRITTEN_BYTES: usize = 32 << 20;
 
 /// Unwritten order-log bytes at which the writer starts before its gathering time is over.
@@ -126,6 +126,9 @@ pub const STALL_LIMIT_MS: u64 = 60_000;
 
 /// Looks at a write within [`STALL_LIMIT_MS`].
 pub const STALL_LOOKS: u32 = 30;
+
+/// Looks after which a write that has not returned is told in the log: four seconds.
+pub const STALL_TOLD_LOOKS: u32 = 2;
 
 /// How often one who waits for a writer looks whether its store has failed: a writer that hangs wakes nobody.
 pub const POISON_LOOK_MS: u64 = 500;

@@ -72,7 +72,7 @@ impl LogStore {
     }
 
     /// Adds records at the end, consecutive indices. They are readable when this returns, durable when `done` hears `Ok`.
-    /// Waits only while the bound on unwritten bytes is reached. A gap or an overlap is heard by `done` as `InvalidInput`,
+    /// Never waits: who appends faster than the disk writes waits for room first. A gap or an overlap is heard by `done` as `InvalidInput`,
     /// and changes nothing.
     pub fn append(&self, records: Vec<LogRecord>, done: Completion) {
         let core = &self.handle.core;
@@ -88,6 +88,16 @@ impl LogStore {
             (tail.generation(), committed)
         };
         self.queue(bytes, Job::Append { records, generation, committed, done });
+    }
+
+    /// Whether less is unwritten than may be.
+    pub fn has_room(&self) -> bool {
+        self.handle.core.queue.has_room()
+    }
+
+    /// Blocks until [`has_room`](Self::has_room), or until the log has failed, which the next append tells.
+    pub fn wait_for_room(&self) {
+        self.handle.core.queue.wait_for_room();
     }
 
     /// Forgets every record after `last_kept` (all that are not purged, if none). In order with appends; durable before any

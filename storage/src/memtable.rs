@@ -7,6 +7,7 @@ use holdfast_inventory::{LogIndex, OrderRef, SkuId};
 
 use crate::Missing;
 use crate::engine::Slice;
+use crate::limits::ORDER_UNWRITTEN_BYTES;
 use crate::marks::Marks;
 use crate::pages::{Place, Put};
 use crate::statuses::{ByOrder, StatusV1, put_newest, whole};
@@ -87,9 +88,9 @@ impl Memtable {
         put_newest(&mut self.active.statuses, order, status);
     }
 
-    /// Bytes that the database does not have.
-    pub(crate) fn bytes(&self) -> usize {
-        self.active_bytes + self.writing_bytes
+    /// Whether the bytes that the database does not have are within their bound.
+    pub(crate) fn has_room(&self) -> bool {
+        self.active_bytes + self.writing_bytes <= ORDER_UNWRITTEN_BYTES
     }
 
     /// Bytes that the writer has not begun to write.

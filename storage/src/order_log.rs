@@ -13,7 +13,7 @@ use holdfast_inventory::{Event, EventKind, LogIndex, OrderRef, Stamp, StatusAt};
 
 use crate::dir_lock::DirLock;
 use crate::engine::{Engine, Slice};
-use crate::limits::{ORDER_GATHER_BYTES, ORDER_UNWRITTEN_BYTES, POISON_LOOK_MS};
+use crate::limits::{ORDER_GATHER_BYTES, POISON_LOOK_MS};
 use crate::memtable::Memtable;
 use crate::order_keys::{after, page_key};
 use crate::page_writer::recover;
@@ -22,7 +22,7 @@ use crate::poison::Poison;
 use crate::statuses::StatusReader;
 use crate::watchdog::Watchdog;
 use crate::workers::{Bell, start_page_writer};
-use crate::{Disk, ListPage, Missing, OpenError, PageBlock, Place, Query, StoredOrder, Syncer};
+use crate::{Changes, Disk, ListPage, Missing, OpenError, PageBlock, Place, Query, StoredOrder, Syncer};
 
 /// The order log. A cheap handle; the last one dropped writes what is gathered and ends the writer's thread.
 #[derive(Clone)]
@@ -78,7 +78,7 @@ impl OrderLog {
 
     /// Adds the events of one applied entry; call it for **every** entry, in order, also for those without events. Readable
     /// when this returns. An entry that is already there (replay after a restart) is skipped; a gap before it is recorded as
-    /// missing. Encodes into memory, and waits only while the bound on unwritten bytes is reached.
+    /// missing. Encodes into memory and never waits: who appends faster than the disk writes waits for room first.
     pub fn append(&self, index: LogIndex, stamp: Stamp, events: &[Event]) -> io::Result<()> {
         let core = &self.handle.core;
         core.poison.check()?;
@@ -86,7 +86,7 @@ impl OrderLog {
             return Ok(());
         }
         let puts = puts_of(index, stamp, events);
-        let mut memtable = core.wait_for_room()?;
+        let mut memtable = core.memtable();
         let was_clean = !memtable.is_dirty();
         memtable.miss_before(index);
         puts.items.into_iter().for_each(|put| memtable.put(put));
@@ -97,6 +97,16 @@ impl OrderLog {
             core.filled.notify_one();
         }
         Ok(())
+    }
+
+    /// Whether less is unwritten than may be.
+    pub fn has_room(&self) -> bool {
+        self.handle.core.memtable().has_room()
+    }
+
+    /// Blocks until [`has_room`](Self::has_room), or until the log has failed.
+    pub fn wait_for_room(&self) -> io::Result<()> {
+        self.handle.core.wait_for_room().map(drop)
     }
 
     /// Blocks until every entry up to `index` was appended and survives a power cut.
@@ -134,7 +144,7 @@ impl OrderLog {
 
     /// For who walks along orders and asks what became of each.
     pub fn changes(&self) -> Changes {
-        Changes { log: self.clone(), statuses: StatusReader::default() }
+        Changes::new(self.clone())
     }
 
     /// Orders, newest first. Work per call is bounded: it may return fewer than asked, or none, and a cursor. None if
@@ -191,14 +201,13 @@ impl OrderLog {
     }
 
     /// What cannot be read, or reads back otherwise than it was written, is a disk that failed: the node must stop.
-    fn or_poison<T>(&self, read: io::Result<T>) -> io::Result<T> {
+    pub(crate) fn or_poison<T>(&self, read: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &read {
             self.handle.core.poison.raise("the order log could not be read", error);
         }
         read
     }
 
-    #[cfg(test)]
     pub(crate) fn core(&self) -> &OrderCore {
         &self.handle.core
     }
@@ -216,20 +225,6 @@ impl OrderLog {
     /// Bytes on disk, for the gauge.
     pub fn size_on_disk(&self) -> io::Result<u64> {
         self.handle.core.engine.size_on_disk()
-    }
-}
-
-/// What became of orders, as far as the log went when it was first asked about one or its neighbours.
-pub struct Changes {
-    log: OrderLog,
-    statuses: StatusReader,
-}
-
-impl Changes {
-    /// What became of an order after its acceptance; none while nothing did. Does not look whether there is such an order.
-    pub fn of(&mut self, order: OrderRef) -> io::Result<Option<StatusAt>> {
-        let status = self.statuses.status(&self.log.handle.core, order);
-        Ok(self.log.or_poison(status)?.map(|changed| changed.status))
     }
 }
 
@@ -256,7 +251,7 @@ impl OrderCore {
     /// The memtable once it is under its bound.
     pub(crate) fn wait_for_room(&self) -> io::Result<MutexGuard<'_, Memtable>> {
         let mut memtable = self.memtable();
-        while memtable.bytes() > ORDER_UNWRITTEN_BYTES {
+        while !memtable.has_room() {
             self.poison.check()?;
             self.filled.notify_one();
             memtable = self.wait_for_progress(memtable);

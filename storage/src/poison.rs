@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// Called with the reason when a store is poisoned.
 pub(crate) type Alarm = Box<dyn FnOnce(&str) + Send>;
@@ -30,6 +31,16 @@ impl Poison {
         let alarms = std::mem::take(&mut *self.alarms.lock().unwrap_or_else(PoisonError::into_inner));
         for alarm in alarms {
             alarm(self.reason.get().map_or("", String::as_str));
+        }
+    }
+
+    /// Says that a write has lasted for `so_long`, and whether that is over.
+    pub(crate) fn complain(&self, so_long: Duration, is_over: bool) {
+        let store = self.path.display();
+        if is_over {
+            tracing::warn!(%store, "the disk has taken the write that it stood still with");
+        } else {
+            tracing::warn!(%store, "the disk stands still: a write has not returned for {so_long:?}");
         }
     }
 

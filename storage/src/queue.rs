@@ -15,7 +15,7 @@ pub(crate) enum Drained<T> {
     Closed,
 }
 
-/// Bounded by weight and by count; one item over the weight bound still enters an empty queue.
+/// Bounded by weight and by count, if who pushes waits for room first; one item may pass the bound.
 pub(crate) struct BoundedQueue<T> {
     inner: Mutex<Inner<T>>,
     /// Rings when there is something, or will never be.
@@ -37,12 +37,24 @@ impl<T> BoundedQueue<T> {
         Self { inner: Mutex::new(inner), filled: Bell::new(), emptied: Condvar::new(), max_weight, max_items }
     }
 
-    /// Adds an item, waiting for room. Gives it back if the queue is closed.
+    /// Whether it is within its bounds, or closed.
+    pub(crate) fn has_room(&self) -> bool {
+        self.is_open_for_more(&self.lock())
+    }
+
+    /// Blocks until it is.
+    pub(crate) fn wait_for_room(&self) {
+        let full = |inner: &mut Inner<T>| !self.is_open_for_more(inner);
+        drop(self.emptied.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn is_open_for_more(&self, inner: &Inner<T>) -> bool {
+        inner.closed || (inner.weight < self.max_weight && inner.items.len() < self.max_items)
+    }
+
+    /// Adds an item. Gives it back if the queue is closed.
     pub(crate) fn push(&self, weight: usize, item: T) -> Result<(), T> {
         let mut inner = self.lock();
-        while !inner.closed && !inner.items.is_empty() && (inner.weight + weight > self.max_weight || inner.items.len() >= self.max_items) {
-            inner = self.emptied.wait(inner).unwrap_or_else(PoisonError::into_inner);
-        }
         if inner.closed {
             return Err(item);
         }
@@ -116,20 +128,38 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_makes_the_next_item_wait_for_room() {
+    fn who_waits_for_room_never_finds_two_items_where_one_has_room() {
+        for (max_weight, max_items) in [(10, 100), (100, 1)] {
+            let queue = BoundedQueue::new(max_weight, max_items);
+            std::thread::scope(|scope| {
+                let pusher = scope.spawn(|| {
+                    for item in 0..100 {
+                        queue.wait_for_room();
+                        assert!(queue.has_room(), "there is one who pushes");
+                        queue.push(10, item).unwrap();
+                    }
+                });
+                let mut seen = Vec::new();
+                while seen.len() < 100 {
+                    let taken = items(queue.drain(100, true));
+                    assert_eq!(taken.len(), 1);
+                    seen.extend(taken);
+                }
+                pusher.join().unwrap();
+                assert!(seen.is_sorted());
+            });
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_room_in_a_closed_queue() {
         let queue = BoundedQueue::new(10, 100);
         queue.push(10, 1).unwrap();
         std::thread::scope(|scope| {
-            let pusher = scope.spawn(|| queue.push(10, 2));
-            let mut seen = Vec::new();
-            while seen.len() < 2 {
-                let taken = items(queue.drain(100, true));
-                assert_eq!(taken.len(), 1, "two items of 10 never stand together in a queue of 10");
-                seen.extend(taken);
-            }
-            pusher.join().unwrap().unwrap();
-            assert_eq!(seen, [1, 2]);
+            scope.spawn(|| queue.wait_for_room());
+            queue.close();
         });
+        assert!(queue.has_room());
     }
 
     #[test]

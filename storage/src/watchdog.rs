@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::limits::STALL_LOOKS;
+use crate::limits::{STALL_LOOKS, STALL_TOLD_LOOKS};
 use crate::poison::Poison;
 
 /// Watches the one thread that writes a store. Dropped, it watches no more.
@@ -37,8 +37,12 @@ impl Watchdog {
                 std::thread::sleep(limit / STALL_LOOKS);
                 let Some(writes) = watched.upgrade() else { return };
                 let now = writes.load(Ordering::Acquire);
+                let is_told = looks >= STALL_TOLD_LOOKS;
                 looks = if now == seen && !now.is_multiple_of(2) { looks + 1 } else { 0 };
                 seen = now;
+                if is_told != (looks >= STALL_TOLD_LOOKS) {
+                    poison.complain(limit / STALL_LOOKS * STALL_TOLD_LOOKS, is_told);
+                }
                 if let Err(error) = fault() {
                     return poison.raise("the database failed by itself", &error);
                 }

@@ -4,8 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
+use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::http::{self, Call};
 use crate::limits::{LOG_TAIL_LINES, READY_WITHIN, STOPPED_WITHIN};
 use crate::process::{Process, Signal, is_there, send, tail};
 use crate::turn::Turn;
@@ -83,6 +85,21 @@ impl Dev {
         let file = self.data.join(format!("node-{id}.pid"));
         let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         Ok(text.trim().parse()?)
+    }
+
+    /// Copies what it and its nodes have printed, and what their metrics say now, to a directory that stays: which one.
+    pub async fn testimony(&self) -> Result<PathBuf> {
+        let kept = TempDir::with_prefix("holdfast-testimony-")?.keep();
+        std::fs::copy(&self.output, kept.join("dev.log"))?;
+        for id in 1..=3 {
+            std::fs::copy(self.data.join(format!("node-{id}.log")), kept.join(format!("node-{id}.log")))?;
+            let metrics = match http::call(self.admin(id), &Call::get("/metrics")).await {
+                Ok(answer) => answer.body,
+                Err(error) => format!("{error:#}\n").into(),
+            };
+            std::fs::write(kept.join(format!("node-{id}.metrics")), metrics)?;
+        }
+        Ok(kept)
     }
 
     /// Stops it as Ctrl-C does; its exit code. Fails if a node outlives it.

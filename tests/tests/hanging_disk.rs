@@ -1,14 +1,18 @@
 //! A disk that answers neither yes nor no, under a node in the middle of a sale: the node leaves with exit code 3.
 
+use std::net::SocketAddr;
+
 use anyhow::{Result, ensure};
 use holdfast_tests::cluster::{Cluster, left_with};
 use holdfast_tests::disk::{self, PowerCutDisk};
-use holdfast_tests::limits::{LOG_TAIL_LINES, STOPPED_WITHIN};
+use holdfast_tests::http::{Call, Connection};
+use holdfast_tests::limits::{ATTEMPT_WITHIN, LOG_TAIL_LINES, STOPPED_WITHIN};
 use holdfast_tests::options::ClusterOptions;
 use holdfast_tests::process::tail;
 use holdfast_tests::sale::{Sale, SalePlan};
 use holdfast_tests::turn::Turn;
 use holdfast_tests::{checks, operator, program, wait};
+use serde_json::json;
 
 const EXIT_DISK: i32 = 3;
 const STOCK: usize = 3_000;
@@ -27,6 +31,7 @@ async fn a_leader_whose_syncs_hang_leaves_and_the_others_sell_on() -> Result<()>
     let hung = cluster.leader().await?;
 
     cluster.hang_disk(hung)?;
+    answers(cluster.api(hung)).await?;
 
     left_with(cluster.left(hung, STOPPED_WITHIN).await?, EXIT_DISK)?;
     let told = tail(&cluster.log(hung), 1);
@@ -59,12 +64,14 @@ async fn a_node_on_a_frozen_file_system_says_why_and_is_gone_when_it_thaws() -> 
     let frozen = &disks[usize::try_from(hung)? - 1];
 
     frozen.freeze().await?;
+    let answered = answers(cluster.api(hung)).await;
     let log = cluster.log(hung);
     let told = wait::until("the node to say why it leaves", STOPPED_WITHIN, async || {
         Some(tail(&log, LOG_TAIL_LINES)).filter(|told| told.lines().any(|line| line.starts_with("error: ")))
     })
     .await;
     frozen.thaw().await?;
+    answered?;
 
     ensure!(told?.contains("the disk hangs"));
     left_with(cluster.left(hung, STOPPED_WITHIN).await?, EXIT_DISK)?;
@@ -75,7 +82,17 @@ async fn a_node_on_a_frozen_file_system_says_why_and_is_gone_when_it_thaws() -> 
     cluster.end().await
 }
 
+/// A buyer hears of an order in time, be it only that its fate is unknown; what is in memory is read.
+async fn answers(node: SocketAddr) -> Result<()> {
+    let order = json!({ "buyer": "ann", "lines": [{ "sku": "beside", "quantity": 1 }] });
+    let mut connection = Connection::to(node);
+    connection.send(&Call::post("/v1/orders", &order).header("idempotency-key", "beside"), ATTEMPT_WITHIN).await?;
+    connection.send(&Call::get("/v1/skus/beside/availability"), ATTEMPT_WITHIN).await?.expect(200)?;
+    Ok(())
+}
+
 async fn sale_under_way(cluster: &Cluster) -> Result<Sale> {
+    operator::create_sku(cluster.admin(1), "beside", 10).await?;
     operator::create_sku(cluster.admin(1), "sneaker", STOCK as u64).await?;
     operator::granted(cluster.admin(1), "sneaker", 3).await?;
     let sale = Sale::begin(cluster.apis(), SalePlan::new("sneaker", 2 * STOCK).per_second(300));

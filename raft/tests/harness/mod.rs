@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests, which may.
 #![allow(dead_code, unreachable_pub)] // Each test file is a crate of its own and uses its part of this.
 
+pub mod held_disk;
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -229,7 +231,7 @@ pub fn rebound(address: &str) -> TcpListener {
 
 /// An encoded command that creates a SKU.
 pub fn sku(name: &str) -> Bytes {
-    let create = CreateSku { name: SkuName::new(name).unwrap(), stock: 100, settings: SettingsPatch::default() };
+    let create = CreateSku { name: SkuName::new(name).unwrap(), stock: 1_000_000, settings: SettingsPatch::default() };
     codec::encode(&Command::CreateSku(create)).into()
 }
 

@@ -59,14 +59,22 @@ pub async fn send(targets: &[SocketAddr], lasting: Duration, confirm: bool) -> R
         let batch = Batch::new(&format!("{seed:08x}-{number}"), SKU, confirm);
         senders.spawn(keep_sending(target, batch, begin + lasting));
     }
-    let mut all = Sent::default();
+    let (mut all, mut failed) = (Sent::default(), Vec::new());
     while let Some(ended) = senders.join_next().await {
-        let sent = ended??;
+        let sent = match ended? {
+            Ok(sent) => sent,
+            // Whether others fail too, and where, tells more than the first.
+            Err(error) => {
+                failed.push(format!("{error:#}"));
+                continue;
+            }
+        };
         all.orders += sent.orders;
         for (name, count) in sent.problems {
             *all.problems.entry(name).or_default() += count;
         }
     }
+    ensure!(failed.is_empty(), "{}", failed.join("; "));
     Ok(Sent { seconds: begin.elapsed().as_secs_f64(), ..all })
 }
 

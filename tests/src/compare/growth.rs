@@ -49,7 +49,7 @@ impl Growth {
         let holdfast = Holdfast::start(turn, program).await?;
         let empty = Spread::of(&self.ratios(bares, &holdfast).await?).context("nothing was measured")?.median;
         let (begun, before) = (stored(&holdfast).await?, space::memory(&holdfast)?);
-        self.fill(&holdfast).await?;
+        holdfast.with_testimony(self.fill(&holdfast).await).await?;
         let (filled, after) = (stored(&holdfast).await?, space::memory(&holdfast)?);
         let grown = self.ratios(bares, &holdfast).await?.into_iter().map(|ratio| ratio / empty).collect();
         let all = stored(&holdfast).await?;

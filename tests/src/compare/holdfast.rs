@@ -79,6 +79,17 @@ impl Holdfast {
         Ok(moved(self.lead, lead(&self.dev).await?))
     }
 
+    /// What came of measuring them; if it failed, their logs and metrics of this moment are kept, and the error says where.
+    pub async fn with_testimony<T>(&self, measured: Result<T>) -> Result<T> {
+        match measured {
+            Ok(measured) => Ok(measured),
+            Err(error) => Err(match self.dev.testimony().await {
+                Ok(kept) => error.context(format!("logs and metrics of the nodes are in {}", kept.display())),
+                Err(unkept) => error.context(format!("logs and metrics of the nodes could not be kept: {unkept:#}")),
+            }),
+        }
+    }
+
     /// Ends them and removes their data. Waits until the disk has done it too: gigabytes after batches, which the syncs of
     /// whoever is measured next would wait for.
     pub async fn end(self) -> Result<()> {

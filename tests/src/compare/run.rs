@@ -103,7 +103,8 @@ impl Run<'_> {
 
     async fn all(&mut self) -> Result<()> {
         let holdfast = Holdfast::start(&self.turn, &self.asked.program).await?;
-        let whole = self.product(&holdfast).await;
+        let measured = self.product(&holdfast).await;
+        let whole = holdfast.with_testimony(measured).await;
         // Of a round that breaks off too: a lead that moved may be why.
         let moved = holdfast.moved().await.unwrap_or_else(|error| Some(format!("who leads in the end is unknown: {error:#}")));
         if let Some(moved) = moved {
