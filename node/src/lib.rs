@@ -14,6 +14,7 @@ mod last_resort;
 pub mod limits;
 pub mod listen;
 pub mod log;
+mod log_lines;
 pub mod metrics;
 pub mod pid_file;
 mod planted;

@@ -55,6 +55,11 @@ pub const VERIFY_PAUSE: Duration = Duration::from_millis(20);
 /// Indices of which `verify` keeps what nodes said of one thing.
 pub const MAX_DIGESTS_COMPARED: usize = 4_096;
 
+/// Log lines that may wait to be written, some two mebibytes: what is more is lost, for who logs never waits.
+pub const LOG_LINES_WAITING: usize = 8_192;
+/// A process that ends waits so long for its last lines to be written.
+pub const LOG_WRITTEN_WITHIN: Duration = Duration::from_secs(1);
+
 /// After a fault the listeners have this long to close: who is connected then hears at once that the node is gone.
 pub const FAULT_LINGER: Duration = Duration::from_millis(200);
 /// A process that has not left so long after a fault, because the disk holds its threads, is ended from outside of them.

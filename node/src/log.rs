@@ -6,6 +6,8 @@ use holdfast_raft::NEEDLESS_LOGS;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, LogSection};
+use crate::log_lines::LogLines;
+pub use crate::log_lines::WrittenOut;
 
 /// Overrides `log.filter`, for one run.
 pub const FILTER_VARIABLE: &str = "HOLDFAST_LOG";
@@ -25,12 +27,13 @@ fn asks_for(part: &str, source: &str) -> bool {
     name == source || is_within && !["warn", "error", "off"].contains(&level.to_lowercase().as_str())
 }
 
-/// Sends the logs of this process to standard error; a second call changes nothing. Fails, with a sentence for who set it, if
-/// [`FILTER_VARIABLE`] is no filter.
-pub fn start(section: &LogSection) -> Result<(), String> {
+/// Sends the logs of this process to standard error, from a thread of its own; a second call changes nothing. What it gives is to be kept
+/// until the end: it waits for the last lines. Fails, with a sentence for who set it, if [`FILTER_VARIABLE`] is no filter.
+pub fn start(section: &LogSection) -> Result<WrittenOut, String> {
     let filter = filter(std::env::var(FILTER_VARIABLE), section)?;
+    let (lines, written) = LogLines::start(std::io::stderr()).map_err(|error| format!("no thread could be started: {error}"))?;
     // A line that cannot be written is lost: complaining about it on the same stream would end the process.
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).log_internal_errors(false);
     let started = match section.format {
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
         LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
@@ -38,7 +41,7 @@ pub fn start(section: &LogSection) -> Result<(), String> {
     if started.is_err() {
         tracing::debug!("the logs were already started");
     }
-    Ok(())
+    Ok(written)
 }
 
 fn filter(variable: Result<String, VarError>, section: &LogSection) -> Result<EnvFilter, String> {

@@ -46,7 +46,10 @@ pub struct Met {
 #[derive(Debug)]
 pub struct Peers {
     file: DurableFile,
+    /// Never held over a write: who only asks does not wait for a disk.
     known: Mutex<Known>,
+    /// Held from a judgement until it is durable: two hellos of one member are judged one after the other.
+    recording: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +65,7 @@ impl Peers {
             Some(body) => codec::decode(&body).map_err(|e| OpenError::Damaged { path: file.path().to_owned(), reason: e.to_string() })?,
         };
         let members = roster.map(|roster| roster.members.clone()).unwrap_or_default();
-        Ok(Self { file, known: Mutex::new(Known { members, met }) })
+        Ok(Self { file, known: Mutex::new(Known { members, met }), recording: Mutex::default() })
     }
 
     /// Takes over the members of a roster that has just become durable.
@@ -80,22 +83,23 @@ impl Peers {
     ///
     /// Blocks for that sync, and returns at once for a reconnect.
     pub fn meet(&self, node: NodeId, disk: DiskId, incarnation: Incarnation, nonce: u64) -> Result<(), MeetError> {
-        // The lock is held over the sync on purpose: two hellos of one member must be judged one after the other.
-        let mut known = self.lock();
-        if known.members.get(&node) != Some(&disk) {
-            return Err(MeetError::UnknownDisk { node });
-        }
         let now = Met { disk, incarnation, nonce };
-        match known.met.get(&node) {
-            Some(seen) if *seen == now => return Ok(()),
-            Some(seen) if seen.disk == disk && seen.incarnation >= incarnation => return Err(MeetError::OlderCopy { node }),
-            _ => {}
+        if self.lock().judge(node, now)? {
+            return Ok(());
         }
-        let mut met = known.met.clone();
+        let _recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut met = {
+            let known = self.lock();
+            // Another hello of that member may have been judged meanwhile.
+            if known.judge(node, now)? {
+                return Ok(());
+            }
+            known.met.clone()
+        };
         met.insert(node, now);
         let path = self.file.path().display();
         self.file.write(&codec::encode(&met)).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
-        known.met = met;
+        self.lock().met = met;
         Ok(())
     }
 
@@ -104,8 +108,27 @@ impl Peers {
     }
 }
 
+impl Known {
+    /// Whether this very start was met before; false for a later one.
+    fn judge(&self, node: NodeId, now: Met) -> Result<bool, MeetError> {
+        if self.members.get(&node) != Some(&now.disk) {
+            return Err(MeetError::UnknownDisk { node });
+        }
+        match self.met.get(&node) {
+            Some(seen) if *seen == now => Ok(true),
+            Some(seen) if seen.disk == now.disk && seen.incarnation >= now.incarnation => Err(MeetError::OlderCopy { node }),
+            _ => Ok(false),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
     use super::*;
     use crate::ClusterId;
 
@@ -145,6 +168,33 @@ mod tests {
         let peers = open(dir.path());
         assert!(matches!(peers.meet(NODE, DiskId(21), Incarnation(9), 1), Err(MeetError::UnknownDisk { .. })));
         assert!(matches!(peers.meet(NodeId(9), DISK, Incarnation(9), 1), Err(MeetError::UnknownDisk { .. })));
+    }
+
+    /// The file is written through a pipe that nobody reads yet: opening it waits, as for a disk that stands still.
+    #[test]
+    fn who_asks_whom_this_disk_met_does_not_wait_for_a_meeting_to_be_recorded() {
+        let dir = tempfile::tempdir().unwrap();
+        let peers = Arc::new(open(dir.path()));
+        let pipe = dir.path().join("peers.tmp");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let meeting = {
+            let peers = Arc::clone(&peers);
+            std::thread::spawn(move || peers.meet(NODE, DISK, Incarnation(3), 7).is_ok())
+        };
+        while peers.recording.try_lock().is_ok() {
+            std::thread::yield_now();
+        }
+        let (tell, heard) = mpsc::channel();
+        let asked = Arc::clone(&peers);
+        std::thread::spawn(move || tell.send(asked.met(NODE)));
+        let met = heard.recv_timeout(Duration::from_secs(5)).expect("an answer while the disk stands still");
+        assert_eq!(met, None, "what is not durable was not met");
+
+        let read = std::fs::File::open(pipe).unwrap();
+        // Such a file cannot be synced.
+        assert!(!meeting.join().unwrap());
+        drop(read);
+        assert_eq!(peers.met(NODE), None);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! A disk that answers neither yes nor no, under a node in the middle of a sale: the node leaves with exit code 3.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::{Result, ensure};
+use futures_util::future::try_join_all;
 use holdfast_tests::cluster::{Cluster, left_with};
 use holdfast_tests::disk::{self, PowerCutDisk};
 use holdfast_tests::http::{Call, Connection};
@@ -52,12 +54,8 @@ async fn a_node_on_a_frozen_file_system_says_why_and_is_gone_when_it_thaws() -> 
         return disk::not_run(&format!("no file system can be frozen on this machine: {reason}"));
     }
     let room = tempfile::tempdir()?;
-    let mut disks = Vec::new();
-    for id in 1..=3 {
-        disks.push(PowerCutDisk::create(room.path(), &format!("disk-{id}")).await?);
-    }
-    let mut options = options();
-    options.data_roots = disks.iter().map(|disk| disk.path().to_owned()).collect();
+    let disks = disks(room.path()).await?;
+    let options = on(&disks, options());
     let mut cluster = Cluster::start(&turn, options).await?;
     let sale = sale_under_way(&cluster).await?;
     let hung = cluster.follower().await?;
@@ -80,6 +78,51 @@ async fn a_node_on_a_frozen_file_system_says_why_and_is_gone_when_it_thaws() -> 
     report.ensure_exactly(STOCK, "sold-out")?;
     checks::all(&cluster, "sneaker", &report).await?;
     cluster.end().await
+}
+
+/// Long enough for a lead to be lost, elections to be tried, and buyers to give up; the product waits far longer for a disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_all_disks_stand_still_buyers_hear_so_in_time_and_then_it_sells_on() -> Result<()> {
+    let turn = Turn::take().await?;
+    if let Some(reason) = disk::why_not().await {
+        return disk::not_run(&format!("no file system can be frozen on this machine: {reason}"));
+    }
+    let room = tempfile::tempdir()?;
+    let disks = disks(room.path()).await?;
+    let cluster = Cluster::start(&turn, on(&disks, ClusterOptions::new(program!()))).await?;
+    let sale = sale_under_way(&cluster).await?;
+
+    for disk in &disks {
+        disk.freeze().await?;
+    }
+    let mut answered = Ok(());
+    for _ in 0..3 {
+        let all = try_join_all(cluster.ids().into_iter().map(|id| answers(cluster.api(id)))).await;
+        answered = answered.and(all.map(drop));
+    }
+    for disk in &disks {
+        disk.thaw().await?;
+    }
+
+    answered?;
+    let report = sale.finish().await?;
+    report.ensure_exactly(STOCK, "sold-out")?;
+    checks::all(&cluster, "sneaker", &report).await?;
+    cluster.end().await
+}
+
+async fn disks(room: &Path) -> Result<Vec<PowerCutDisk>> {
+    let mut disks = Vec::new();
+    for id in 1..=3 {
+        disks.push(PowerCutDisk::create(room, &format!("disk-{id}")).await?);
+    }
+    Ok(disks)
+}
+
+/// A node on each disk.
+fn on(disks: &[PowerCutDisk], mut options: ClusterOptions) -> ClusterOptions {
+    options.data_roots = disks.iter().map(|disk| disk.path().to_owned()).collect();
+    options
 }
 
 /// A buyer hears of an order in time, be it only that its fate is unknown; what is in memory is read.

@@ -42,7 +42,8 @@ pub(super) async fn run(args: ServeArgs, disk: Disk) -> Result<(), Failure> {
     }
     let (config, node) = (Config::load(&args.config)?, NodeId(args.node));
     config.require_member(&args.config, node)?;
-    crate::log::start(&config.log).map_err(Failure::Failed)?;
+    // Dropped before the last sentence is told.
+    let _lines = crate::log::start(&config.log).map_err(Failure::Failed)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
