@@ -64,6 +64,8 @@ pub const LOG_WRITTEN_WITHIN: Duration = Duration::from_secs(1);
 pub const FAULT_LINGER: Duration = Duration::from_millis(200);
 /// A process that has not left so long after a fault, because the disk holds its threads, is ended from outside of them.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+/// A process that ends waits so long for its last sentence to be taken.
+pub const LAST_WORD_WITHIN: Duration = Duration::from_secs(1);
 
 /// Nodes of a `dev` cluster if not told.
 pub const DEV_NODES: u64 = 3;

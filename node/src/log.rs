@@ -1,13 +1,13 @@
 //! Structured logs on standard error.
 
 use std::env::VarError;
+use std::sync::OnceLock;
 
 use holdfast_raft::NEEDLESS_LOGS;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, LogSection};
 use crate::log_lines::LogLines;
-pub use crate::log_lines::WrittenOut;
 
 /// Overrides `log.filter`, for one run.
 pub const FILTER_VARIABLE: &str = "HOLDFAST_LOG";
@@ -27,11 +27,19 @@ fn asks_for(part: &str, source: &str) -> bool {
     name == source || is_within && !["warn", "error", "off"].contains(&level.to_lowercase().as_str())
 }
 
-/// Sends the logs of this process to standard error, from a thread of its own; a second call changes nothing. What it gives is to be kept
-/// until the end: it waits for the last lines. Fails, with a sentence for who set it, if [`FILTER_VARIABLE`] is no filter.
-pub fn start(section: &LogSection) -> Result<WrittenOut, String> {
+/// The lines of this process, once [`start`] was called.
+static LINES: OnceLock<LogLines> = OnceLock::new();
+
+/// Sends the logs of this process to standard error, from a thread of its own; a second call changes nothing. Fails, with a sentence for
+/// who set it, if [`FILTER_VARIABLE`] is no filter.
+pub fn start(section: &LogSection) -> Result<(), String> {
     let filter = filter(std::env::var(FILTER_VARIABLE), section)?;
-    let (lines, written) = LogLines::start(std::io::stderr()).map_err(|error| format!("no thread could be started: {error}"))?;
+    if is_started() {
+        tracing::debug!("the logs were already started");
+        return Ok(());
+    }
+    let lines = LogLines::start(std::io::stderr()).map_err(|error| format!("no thread could be started: {error}"))?;
+    let lines = LINES.get_or_init(|| lines).clone();
     // A line that cannot be written is lost: complaining about it on the same stream would end the process.
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).log_internal_errors(false);
     let started = match section.format {
@@ -39,9 +47,21 @@ pub fn start(section: &LogSection) -> Result<WrittenOut, String> {
         LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
     };
     if started.is_err() {
-        tracing::debug!("the logs were already started");
+        tracing::debug!("the logs go elsewhere");
     }
-    Ok(written)
+    Ok(())
+}
+
+/// Whether what is logged reaches standard error.
+pub(crate) fn is_started() -> bool {
+    LINES.get().is_some()
+}
+
+/// Waits until what was logged is written, for a second at the most: before the process ends.
+pub(crate) fn written_out() {
+    if let Some(lines) = LINES.get() {
+        lines.written_out();
+    }
 }
 
 fn filter(variable: Result<String, VarError>, section: &LogSection) -> Result<EnvFilter, String> {

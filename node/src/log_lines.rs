@@ -31,39 +31,45 @@ struct Waiting {
     is_writing: bool,
 }
 
-/// Waits, when it is dropped, until all lines are written, for a second at the most.
-#[must_use = "dropped at once it waits for nothing"]
-pub struct WrittenOut(LogLines);
-
 impl LogLines {
-    /// Starts the thread that writes to `stream`. Errors of the stream are passed over: there is nobody to tell.
-    pub(crate) fn start(stream: impl Write + Send + 'static) -> io::Result<(Self, WrittenOut)> {
+    /// Starts the thread that writes to `stream`.
+    pub(crate) fn start(stream: impl Write + Send + 'static) -> io::Result<Self> {
         let lines = Self::default();
         let own = lines.clone();
         thread::Builder::new().name("log-lines".into()).spawn(move || own.run(stream))?;
-        Ok((lines.clone(), WrittenOut(lines)))
+        Ok(lines)
     }
 
     fn run(&self, mut stream: impl Write) {
+        let mut missing = 0;
         loop {
-            let (lines, lost) = self.next();
-            // A stream that is closed takes nothing, and the node goes on.
-            drop(stream.write_all(&lines).and_then(|()| stream.flush()));
-            if lost > 0 {
-                tracing::warn!(lost, "the log was not taken as fast as it was written: these lines are missing here");
+            let (mut lines, lost) = self.next();
+            missing += lost;
+            let written = stream.write_all(lines.make_contiguous().concat().as_slice()).and_then(|()| stream.flush());
+            if written.is_err() {
+                // Told once the stream takes something again, if it ever does.
+                missing += lines.len() as u64;
+            } else if missing > 0 {
+                tracing::warn!(missing, "the log was not taken as fast as it was written: so many lines are missing here");
+                missing = 0;
             }
         }
     }
 
-    /// All that waits, once something does.
-    fn next(&self) -> (Vec<u8>, u64) {
+    /// All that waits, once something does, and how many lines found no room beside it.
+    fn next(&self) -> (VecDeque<Vec<u8>>, u64) {
         let mut waiting = self.waiting();
         waiting.is_writing = false;
         self.0.written.notify_all();
         let mut waiting = self.0.filled.wait_while(waiting, |waiting| waiting.lines.is_empty()).unwrap_or_else(PoisonError::into_inner);
         waiting.is_writing = true;
-        let lines = std::mem::take(&mut waiting.lines).into_iter().collect::<Vec<_>>().concat();
-        (lines, std::mem::take(&mut waiting.lost))
+        (std::mem::take(&mut waiting.lines), std::mem::take(&mut waiting.lost))
+    }
+
+    /// Waits until all lines are written, for [`LOG_WRITTEN_WITHIN`] at the most.
+    pub(crate) fn written_out(&self) {
+        let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.lines.is_empty();
+        drop(self.0.written.wait_timeout_while(self.waiting(), LOG_WRITTEN_WITHIN, is_busy));
     }
 
     fn put(&self, line: Vec<u8>) {
@@ -78,14 +84,6 @@ impl LogLines {
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for WrittenOut {
-    fn drop(&mut self) {
-        let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.lines.is_empty();
-        let lines = &self.0;
-        drop(lines.0.written.wait_timeout_while(lines.waiting(), LOG_WRITTEN_WITHIN, is_busy));
     }
 }
 
@@ -129,15 +127,14 @@ mod tests {
         }
     }
 
-    fn pipe() -> (LogLines, WrittenOut, Receiver<Vec<u8>>) {
+    fn pipe() -> (LogLines, Receiver<Vec<u8>>) {
         let (stream, read) = sync_channel(0);
-        let (lines, written) = LogLines::start(Pipe(stream)).unwrap();
-        (lines, written, read)
+        (LogLines::start(Pipe(stream)).unwrap(), read)
     }
 
     #[test]
     fn lines_come_in_order_and_who_logs_does_not_wait_for_them() {
-        let (lines, written, read) = pipe();
+        let (lines, read) = pipe();
         let all: Vec<u8> = (0..100).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
         for n in 0..100 {
             writeln!(&lines, "{}", format_args!("line {n}")).unwrap();
@@ -149,20 +146,22 @@ mod tests {
             }
             assert_eq!(got, all);
         });
-        drop(written);
+        lines.written_out();
         assert!(lines.waiting().lines.is_empty(), "the end waits for what is not written");
         reader.join().unwrap();
     }
 
     #[test]
     fn what_finds_no_room_is_counted_and_the_end_does_not_wait_for_ever() {
-        let (lines, written, read) = pipe();
-        let sent = 2 * LOG_LINES_WAITING + 1;
-        (0..sent).for_each(|_| lines.put(b"line\n".to_vec()));
-        let lost = usize::try_from(lines.waiting().lost).unwrap();
-        assert!(lost > 0, "all had room");
-        drop(written);
-        let mut left = (sent - lost) * b"line\n".len();
+        let (lines, read) = pipe();
+        lines.put(b"line\n".to_vec());
+        while !lines.waiting().is_writing {
+            thread::yield_now();
+        }
+        (0..2 * LOG_LINES_WAITING).for_each(|_| lines.put(b"line\n".to_vec()));
+        assert_eq!(lines.waiting().lost, LOG_LINES_WAITING as u64);
+        lines.written_out();
+        let mut left = (1 + LOG_LINES_WAITING) * b"line\n".len();
         while left > 0 {
             left -= read.recv().unwrap().len();
         }

@@ -5,6 +5,7 @@
 //! close the listeners, stop consensus. After a fault nothing is finished and nothing closed but the listeners: a disk that
 //! fails may hold for ever whoever waits for it.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +21,13 @@ use crate::config::{Config, ConfigError, duration};
 use crate::descriptors;
 use crate::exit::Exit;
 use crate::http::{App, FastOrders, Front};
-use crate::last_resort;
 use crate::limits::FAULT_LINGER;
 use crate::listen::{self, BindError, ListenConfig, NoFastPath};
 use crate::metrics::Metrics;
 use crate::pid_file::PidFile;
 use crate::runtime::{Answers, Runtime, Serving};
 use crate::wiring;
+use crate::{last_resort, log};
 
 /// What one node is started with.
 #[derive(Clone, Debug)]
@@ -205,12 +206,19 @@ async fn wait_fatal(fatal: &mut tokio::sync::watch::Receiver<Option<Fatal>>) -> 
     }
 }
 
-/// Panics reach the log as well as standard error. One that broke shared state is found at its lock, and the node leaves
-/// rather than serve from it; one of a handler ends that request.
+/// Panics reach the log, and standard error by it: a thread that panics with the state in its hands does not wait for a stream. One that
+/// broke shared state is found at its lock, and the node leaves rather than serve from it; one of a handler ends that request.
 fn log_panics() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        before(info);
-        tracing::error!(%info, "panic");
+        if !log::is_started() {
+            before(info);
+        }
+        let trace = Backtrace::capture();
+        if trace.status() == BacktraceStatus::Captured {
+            tracing::error!(%info, %trace, "panic");
+        } else {
+            tracing::error!(%info, "panic");
+        }
     }));
 }

@@ -4,13 +4,14 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::dir_lock::DirLock;
 use crate::files;
 use crate::frame::damaged;
-use crate::limits::{MAX_MARK_BYTES, MAX_RECORD_BYTES};
+use crate::limits::{MAX_MARK_BYTES, MAX_RECORD_BYTES, POISON_LOOK_MS};
 use crate::log_image::read_at;
 use crate::log_recovery::{Recovered, recover, sync_found};
 use crate::log_segment::SegmentBytes;
@@ -97,7 +98,9 @@ impl LogStore {
 
     /// Blocks until [`has_room`](Self::has_room), or until the log has failed, which the next append tells.
     pub fn wait_for_room(&self) {
-        self.handle.core.queue.wait_for_room();
+        let core = &self.handle.core;
+        // A writer that hangs wakes nobody.
+        while !core.queue.wait_for_room(Duration::from_millis(POISON_LOOK_MS)) && core.poison.reason().is_none() {}
     }
 
     /// Forgets every record after `last_kept` (all that are not purged, if none). In order with appends; durable before any
@@ -212,7 +215,7 @@ impl LogStore {
     /// Whether [`read`](Self::read) of `start` is answered from memory, without blocking.
     pub fn is_cached(&self, start: u64) -> bool {
         let tail = self.handle.core.tail();
-        tail.first_cached().is_none_or(|first| first <= start)
+        tail.first_cached().map_or(tail.bounds().last.is_none(), |first| first <= start)
     }
 
     /// Why the store failed for good, if it did.

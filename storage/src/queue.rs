@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::workers::Bell;
 
@@ -42,10 +43,11 @@ impl<T> BoundedQueue<T> {
         self.is_open_for_more(&self.lock())
     }
 
-    /// Blocks until it is.
-    pub(crate) fn wait_for_room(&self) {
+    /// Blocks until it is, for so long at the most; whether it is.
+    pub(crate) fn wait_for_room(&self, most: Duration) -> bool {
         let full = |inner: &mut Inner<T>| !self.is_open_for_more(inner);
-        drop(self.emptied.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner));
+        let (inner, _) = self.emptied.wait_timeout_while(self.lock(), most, full).unwrap_or_else(PoisonError::into_inner);
+        self.is_open_for_more(&inner)
     }
 
     fn is_open_for_more(&self, inner: &Inner<T>) -> bool {
@@ -108,6 +110,8 @@ impl<T> BoundedQueue<T> {
 mod tests {
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(20);
+
     fn items<T>(drained: Drained<T>) -> Vec<T> {
         match drained {
             Drained::Items(items) => items,
@@ -134,8 +138,7 @@ mod tests {
             std::thread::scope(|scope| {
                 let pusher = scope.spawn(|| {
                     for item in 0..100 {
-                        queue.wait_for_room();
-                        assert!(queue.has_room(), "there is one who pushes");
+                        assert!(queue.wait_for_room(LONG) && queue.has_room(), "there is one who pushes");
                         queue.push(10, item).unwrap();
                     }
                 });
@@ -155,11 +158,12 @@ mod tests {
     fn nobody_waits_for_room_in_a_closed_queue() {
         let queue = BoundedQueue::new(10, 100);
         queue.push(10, 1).unwrap();
+        assert!(!queue.wait_for_room(Duration::from_millis(1)), "it is full");
         std::thread::scope(|scope| {
-            scope.spawn(|| queue.wait_for_room());
+            let waiting = scope.spawn(|| queue.wait_for_room(LONG));
             queue.close();
+            assert!(waiting.join().unwrap());
         });
-        assert!(queue.has_room());
     }
 
     #[test]

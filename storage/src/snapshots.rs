@@ -62,7 +62,10 @@ struct Inner {
     dir: PathBuf,
     /// Names of the files that were set aside.
     damaged: Vec<String>,
+    /// Never held over a change of the directory: who only asks does not wait for a disk.
     state: Mutex<State>,
+    /// Held while a file gets its name and others go.
+    naming: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +73,17 @@ struct State {
     /// Good snapshots, oldest first.
     good: Vec<SnapshotInfo>,
     parts: u64,
+}
+
+impl State {
+    /// Those whose place it takes.
+    fn add(&mut self, new: SnapshotInfo) -> Vec<SnapshotInfo> {
+        self.good.retain(|other| other.path != new.path);
+        self.good.push(new);
+        self.good.sort_by_key(|info| (info.index, info.term));
+        let too_many = self.good.len().saturating_sub(SNAPSHOTS_KEPT);
+        self.good.drain(..too_many).collect()
+    }
 }
 
 impl Snapshots {
@@ -105,7 +119,7 @@ impl Snapshots {
             found.pop();
         }
         let state = Mutex::new(State { good: found, parts: 0 });
-        Ok((Self { inner: Arc::new(Inner { dir: dir.to_owned(), damaged, state }) }, loaded))
+        Ok((Self { inner: Arc::new(Inner { dir: dir.to_owned(), damaged, state, naming: Mutex::default() }) }, loaded))
     }
 
     /// Reads every file whole but the newest, which the opening read; the name of one that is damaged.
@@ -156,19 +170,15 @@ impl Snapshots {
     /// Gives a whole, synced file its name, and lets the oldest go.
     pub(crate) fn publish(&self, part: &Path, mut info: SnapshotInfo) -> io::Result<SnapshotInfo> {
         info.path = self.inner.dir.join(format!("{}-{}.{SUFFIX}", info.index, info.term));
-        let mut state = self.state();
+        let _naming = self.inner.naming.lock().unwrap_or_else(PoisonError::into_inner);
         abort::point("snapshot-rename");
         files::rename(part, &info.path)?;
         abort::point("snapshot-named");
         if !planted::is(Planted::SnapshotNameNotSynced) {
             sync_dir(&self.inner.dir)?;
         }
-        state.good.retain(|other| other.path != info.path);
-        state.good.push(info.clone());
-        state.good.sort_by_key(|info| (info.index, info.term));
-        while state.good.len() > SNAPSHOTS_KEPT {
-            let oldest = state.good.remove(0);
-            files::remove_file(&oldest.path)?;
+        for old in self.state().add(info.clone()) {
+            files::remove_file(&old.path)?;
         }
         Ok(info)
     }

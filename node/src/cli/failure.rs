@@ -45,11 +45,11 @@ impl Failure {
         }
     }
 
-    /// On standard error: one sentence, or with `json` a problem, the cluster's own if it told one.
-    pub(super) fn tell(&self, json: bool) {
+    /// For standard error: one sentence, or with `json` a problem, the cluster's own if it told one.
+    pub(super) fn said(&self, json: bool) -> String {
         match json.then(|| serde_json::to_string(self.problem().unwrap_or(&self.own_problem()))) {
-            Some(Ok(problem)) => eprintln!("{problem}"),
-            _ => eprintln!("{}", self.sentence()),
+            Some(Ok(problem)) => problem,
+            _ => self.sentence(),
         }
     }
 

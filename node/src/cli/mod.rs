@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 use holdfast_storage::Disk;
 
 use crate::exit::Exit;
-use crate::last_resort;
+use crate::{last_resort, log};
 use failure::Failure;
 pub use reference::reference;
 
@@ -74,16 +74,14 @@ pub fn main_on(disk: Disk) -> ExitCode {
         Ok(runtime) => runtime.block_on(cli.command.run(disk)),
         Err(error) => Err(Failure::Failed(format!("no threads could be started: {error}"))),
     };
-    match ended {
-        Ok(()) => Exit::Done.into(),
-        Err(failure) => {
-            // Never given back: what other threads still log comes before the last sentence, or not at all.
-            let _last_word = std::io::stderr().lock();
-            failure.tell(json);
-            // Not by returning, which waits for the runtime's threads: a disk that failed may hold them for ever.
-            last_resort::exit(failure.exit())
-        }
+    if let Err(failure) = ended {
+        // Not by returning, which waits for the runtime's threads: a disk that failed may hold them for ever.
+        last_resort::leave(failure.said(json), failure.exit())
     }
+    // Closes what its tasks held, which may log.
+    drop(runtime);
+    log::written_out();
+    Exit::Done.into()
 }
 
 impl Command {

@@ -42,8 +42,7 @@ pub(super) async fn run(args: ServeArgs, disk: Disk) -> Result<(), Failure> {
     }
     let (config, node) = (Config::load(&args.config)?, NodeId(args.node));
     config.require_member(&args.config, node)?;
-    // Dropped before the last sentence is told.
-    let _lines = crate::log::start(&config.log).map_err(Failure::Failed)?;
+    crate::log::start(&config.log).map_err(Failure::Failed)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }

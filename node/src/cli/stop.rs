@@ -8,8 +8,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
+use crate::log;
 
-/// A token that SIGINT or SIGTERM cancels; a second signal ends the process at once.
+/// A token that SIGINT or SIGTERM cancels; a second signal ends the process without waiting for anything but the lines
+/// that it has logged.
 pub(super) fn on_signal() -> io::Result<CancellationToken> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let stop = CancellationToken::new();
@@ -18,6 +20,7 @@ pub(super) fn on_signal() -> io::Result<CancellationToken> {
         either(&mut interrupt, &mut terminate).await;
         told.cancel();
         either(&mut interrupt, &mut terminate).await;
+        log::written_out();
         process::exit(Exit::Failed as i32);
     });
     Ok(stop)

@@ -243,5 +243,6 @@ pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
 /// Leaves at once: what this process holds in memory can no longer be trusted.
 fn broken() -> ! {
     tracing::error!("a task panicked while it changed shared state: the node leaves rather than serve from it");
+    crate::log::written_out();
     std::process::exit(crate::exit::Exit::Disk as i32)
 }

@@ -18,7 +18,8 @@ impl Runtime {
         };
         let status = raft.status();
         let data = self.config.data.clone();
-        let used_bytes = holdfast_raft::blocking(move || directory_bytes(&data)).await.unwrap_or(0);
+        let (used_bytes, free_bytes) =
+            holdfast_raft::blocking(move || (directory_bytes(&data), free_bytes(&data))).await.unwrap_or_default();
         let members = status.members.iter().map(|(&node, member)| self.member_view(raft, node, member, standings.as_deref()));
         let members = members.collect();
         ClusterView {
@@ -30,7 +31,7 @@ impl Runtime {
             applied: status.applied,
             members,
             used_bytes,
-            free_bytes: free_bytes(&self.config.data),
+            free_bytes,
         }
     }
 

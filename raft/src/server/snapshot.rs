@@ -44,7 +44,8 @@ impl From<WireError> for TakeError {
 }
 
 async fn take(connection: &mut Connection, snapshots: &Snapshots) -> Result<SnapshotReceiver, TakeError> {
-    let receiver = snapshots.receiver().map_err(TakeError::Disk)?;
+    let snapshots = snapshots.clone();
+    let receiver = blocking(move || snapshots.receiver()).await.and_then(|begun| begun).map_err(TakeError::Disk)?;
     let (parts, ready) = mpsc::channel(limits::SNAPSHOT_PARTS_AHEAD);
     let (complete, written) = tokio::join!(receive_parts(connection, parts), write_parts(receiver, ready));
     complete?;
