@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 /// Nothing that waits for the disk comes in this time; what does not wait comes in a hundredth of it.
 const QUIET: Duration = Duration::from_millis(1_500);
 /// More entries than a store keeps in memory for its writer.
-const MANY: u64 = 200;
+const MANY: u64 = 100;
 /// Orders in an entry, each with this many bytes of buyer: a mebibyte.
 const ORDERS: usize = 1_024;
 const BUYER_BYTES: usize = 1_024;

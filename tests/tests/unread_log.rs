@@ -24,30 +24,21 @@ const PAGE: usize = 4_096;
 const UNREAD: &str = r#"mkfifo "$0" && exec 9<>"$0" && exec "$@" 2>"$0""#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_whose_log_is_not_taken_sells_on() -> Result<()> {
-    let turn = Turn::take().await?;
-    let room = tempfile::tempdir()?;
-    let cluster = with_an_unread_log(&turn, ClusterOptions::new(program!()), &room.path().join("log")).await?;
-
-    operator::create_sku(cluster.admin(1), "sneaker", STOCK as u64).await?;
-    operator::granted(cluster.admin(1), "sneaker", 3).await?;
-    let report = Sale::begin(vec![cluster.api(1)], SalePlan::new("sneaker", 2 * STOCK)).finish().await?;
-
-    report.ensure_exactly(STOCK, "sold-out")?;
-    checks::all(&cluster, "sneaker", &report).await?;
-    cluster.end().await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_whose_last_sentence_is_not_taken_leaves_all_the_same() -> Result<()> {
+async fn a_node_whose_log_is_not_taken_sells_on_and_leaves_when_it_must() -> Result<()> {
     let turn = Turn::take().await?;
     let room = tempfile::tempdir()?;
     let mut options = ClusterOptions::new(program!());
     options.disks_can_hang = true;
     let mut cluster = with_an_unread_log(&turn, options, &room.path().join("log")).await?;
 
-    cluster.hang_disk(1)?;
+    operator::create_sku(cluster.admin(1), "sneaker", STOCK as u64).await?;
+    operator::granted(cluster.admin(1), "sneaker", 3).await?;
+    let report = Sale::begin(vec![cluster.api(1)], SalePlan::new("sneaker", 2 * STOCK)).finish().await?;
+    report.ensure_exactly(STOCK, "sold-out")?;
+    checks::all(&cluster, "sneaker", &report).await?;
 
+    // Nothing takes its last sentence either.
+    cluster.hang_disk(1)?;
     left_with(cluster.left(1, STOPPED_WITHIN).await?, EXIT_DISK)?;
     cluster.mend_disk(1)?;
     cluster.start_all().await?;
