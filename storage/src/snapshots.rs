@@ -177,7 +177,8 @@ impl Snapshots {
         if !planted::is(Planted::SnapshotNameNotSynced) {
             sync_dir(&self.inner.dir)?;
         }
-        for old in self.state().add(info.clone()) {
+        let replaced = self.state().add(info.clone());
+        for old in replaced {
             files::remove_file(&old.path)?;
         }
         Ok(info)
