@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use holdfast_raft::NEEDLESS_LOGS;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 use crate::config::{LogFormat, LogSection};
 use crate::log_lines::LogLines;
@@ -38,7 +40,9 @@ pub fn start(section: &LogSection) -> Result<(), String> {
         tracing::debug!("the logs were already started");
         return Ok(());
     }
-    let lines = LogLines::start(std::io::stderr()).map_err(|error| format!("no thread could be started: {error}"))?;
+    let format = section.format;
+    let lines = LogLines::start(std::io::stderr(), move |lines| missing(format, lines))
+        .map_err(|error| format!("no thread could be started: {error}"))?;
     let lines = LINES.get_or_init(|| lines).clone();
     // A line that cannot be written is lost: complaining about it on the same stream would end the process.
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).log_internal_errors(false);
@@ -50,6 +54,21 @@ pub fn start(section: &LogSection) -> Result<(), String> {
         tracing::debug!("the logs go elsewhere");
     }
     Ok(())
+}
+
+/// The line in the place of lines that nothing took; whatever the filter.
+fn missing(format: LogFormat, lines: u64) -> String {
+    let (target, message) = (module_path!(), "the log was not taken as fast as it was written: lines are missing here");
+    let mut at = String::new();
+    // Of a clock and into memory.
+    _ = SystemTime.format_time(&mut Writer::new(&mut at));
+    match format {
+        LogFormat::Json => {
+            let line = serde_json::json!({ "timestamp": at, "level": "WARN", "message": message, "missing": lines, "target": target });
+            format!("{line}\n")
+        }
+        LogFormat::Text => format!("{at}  WARN {target}: {message} missing={lines}\n"),
+    }
 }
 
 /// Whether what is logged reaches standard error.
@@ -104,6 +123,14 @@ mod tests {
         assert_eq!(is_down(&format!("info,{part}=debug")), of_part);
         // What it names itself stays as it says.
         assert!(without_needless(&format!("info,{last}=warn")).matches(last).count() == 1);
+    }
+
+    #[test]
+    fn the_line_about_missing_lines_is_one_of_its_format() {
+        let text = missing(LogFormat::Text, 7);
+        assert!(text.contains("  WARN holdfast_node::log: ") && text.ends_with(" missing=7\n") && text.starts_with("20"), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&missing(LogFormat::Json, 7)).unwrap();
+        assert_eq!((&json["level"], &json["missing"]), (&"WARN".into(), &7.into()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Log lines on their way to a stream that may stand still: a pipe that nobody reads, a file on a disk that hangs.
 //!
 //! Who logs never waits: the thread that answers buyers logs too. A thread of its own writes what has gathered, in one piece; what comes
-//! while too much waits is lost, and how many lines were is the next one.
+//! while too much waits is lost, and the line in its place says how many were.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -32,31 +32,38 @@ struct Waiting {
 }
 
 impl LogLines {
-    /// Starts the thread that writes to `stream`.
-    pub(crate) fn start(stream: impl Write + Send + 'static) -> io::Result<Self> {
+    /// Starts the thread that writes to `stream`; `missing` makes the line that says how many are lost.
+    pub(crate) fn start(stream: impl Write + Send + 'static, missing: impl Fn(u64) -> String + Send + 'static) -> io::Result<Self> {
         let lines = Self::default();
         let own = lines.clone();
-        thread::Builder::new().name("log-lines".into()).spawn(move || own.run(stream))?;
+        thread::Builder::new().name("log-lines".into()).spawn(move || own.run(stream, missing))?;
         Ok(lines)
     }
 
-    fn run(&self, mut stream: impl Write) {
-        let mut missing = 0;
+    fn run(&self, mut stream: impl Write, missing: impl Fn(u64) -> String) {
+        // Lines that an error of the stream took: told once it takes something again, if it ever does.
+        let mut spoilt = 0;
         loop {
-            let (mut lines, lost) = self.next();
-            missing += lost;
-            let written = stream.write_all(lines.make_contiguous().concat().as_slice()).and_then(|()| stream.flush());
-            if written.is_err() {
-                // Told once the stream takes something again, if it ever does.
-                missing += lines.len() as u64;
-            } else if missing > 0 {
-                tracing::warn!(missing, "the log was not taken as fast as it was written: so many lines are missing here");
-                missing = 0;
+            let (lines, lost) = self.next();
+            let count = lines.len() as u64;
+            let mut piece = Vec::new();
+            if spoilt > 0 {
+                // The last of them may be there in part.
+                piece.push(b'\n');
+                piece.extend_from_slice(missing(spoilt).as_bytes());
             }
+            for line in &lines {
+                piece.extend_from_slice(line);
+            }
+            if lost > 0 {
+                piece.extend_from_slice(missing(lost).as_bytes());
+            }
+            let written = stream.write_all(&piece).and_then(|()| stream.flush());
+            spoilt = if written.is_ok() { 0 } else { spoilt + count + lost };
         }
     }
 
-    /// All that waits, once something does, and how many lines found no room beside it.
+    /// All that waits, once something does, and how many lines found no room behind it.
     fn next(&self) -> (VecDeque<Vec<u8>>, u64) {
         let mut waiting = self.waiting();
         waiting.is_writing = false;
@@ -129,7 +136,11 @@ mod tests {
 
     fn pipe() -> (LogLines, Receiver<Vec<u8>>) {
         let (stream, read) = sync_channel(0);
-        (LogLines::start(Pipe(stream)).unwrap(), read)
+        (LogLines::start(Pipe(stream), missing).unwrap(), read)
+    }
+
+    fn missing(lines: u64) -> String {
+        format!("{lines} missing\n")
     }
 
     #[test]
@@ -161,9 +172,42 @@ mod tests {
         (0..2 * LOG_LINES_WAITING).for_each(|_| lines.put(b"line\n".to_vec()));
         assert_eq!(lines.waiting().lost, LOG_LINES_WAITING as u64);
         lines.written_out();
-        let mut left = (1 + LOG_LINES_WAITING) * b"line\n".len();
-        while left > 0 {
-            left -= read.recv().unwrap().len();
+        let expected = format!("{}{LOG_LINES_WAITING} missing\n", "line\n".repeat(1 + LOG_LINES_WAITING));
+        let mut got = Vec::new();
+        while got.len() < expected.len() {
+            got.extend(read.recv().unwrap());
         }
+        assert!(got == expected.as_bytes(), "{}", String::from_utf8_lossy(&got[got.len() - 40..]));
+    }
+
+    /// A stream whose first write fails, after a part of it.
+    struct Faulty(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Faulty {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut taken = self.0.lock().unwrap();
+            match taken.len() {
+                0 => taken.push(bytes[0]),
+                1 => return Err(io::Error::other("no room")),
+                _ => taken.extend_from_slice(bytes),
+            }
+            if taken.len() == 1 { Ok(1) } else { Ok(bytes.len()) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_an_error_took_is_told_once_the_stream_takes_something_again() {
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let lines = LogLines::start(Faulty(Arc::clone(&taken)), missing).unwrap();
+        lines.put(b"one\n".to_vec());
+        lines.written_out();
+        taken.lock().unwrap().push(b'n');
+        lines.put(b"two\n".to_vec());
+        lines.written_out();
+        assert_eq!(String::from_utf8_lossy(&taken.lock().unwrap()), "on\n1 missing\ntwo\n");
     }
 }
