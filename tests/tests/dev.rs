@@ -67,6 +67,22 @@ async fn the_nodes_of_a_killed_dev_do_not_outlive_it() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_nodes_of_a_dev_ask_for_huge_pages() -> Result<()> {
+    let turn = Turn::take().await?;
+    let room = tempfile::tempdir()?;
+    let dev = Dev::start(&turn, program!(), &room.path().join("cluster"), ports::free_base(3)?).await?;
+    for id in 1..=3 {
+        let environment = std::fs::read(format!("/proc/{}/environ", dev.pid(id)?))?;
+        let told = String::from_utf8_lossy(&environment).split('\0').any(|variable| {
+            variable.strip_prefix("GLIBC_TUNABLES=").is_some_and(|tunables| tunables.split(':').any(|one| one == "glibc.malloc.hugetlb=1"))
+        });
+        ensure!(told, "node {id} was started without");
+    }
+    ensure!(dev.interrupt().await? == Some(0), "Ctrl-C is a clean end");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_dev_on_a_directory_in_use_leaves_and_changes_nothing() -> Result<()> {
     let turn = Turn::take().await?;
     let room = tempfile::tempdir()?;
