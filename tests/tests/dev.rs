@@ -67,16 +67,20 @@ async fn the_nodes_of_a_killed_dev_do_not_outlive_it() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_nodes_of_a_dev_ask_for_huge_pages() -> Result<()> {
+async fn the_nodes_of_a_dev_ask_for_huge_pages_unless_the_allocator_was_told_otherwise() -> Result<()> {
     let turn = Turn::take().await?;
     let room = tempfile::tempdir()?;
     let dev = Dev::start(&turn, program!(), &room.path().join("cluster"), ports::free_base(3)?).await?;
+    let given = std::env::var("GLIBC_TUNABLES").ok();
     for id in 1..=3 {
         let environment = std::fs::read(format!("/proc/{}/environ", dev.pid(id)?))?;
-        let told = String::from_utf8_lossy(&environment).split('\0').any(|variable| {
-            variable.strip_prefix("GLIBC_TUNABLES=").is_some_and(|tunables| tunables.split(':').any(|one| one == "glibc.malloc.hugetlb=1"))
-        });
-        ensure!(told, "node {id} was started without");
+        let environment = String::from_utf8_lossy(&environment);
+        let told = environment.split('\0').find_map(|variable| variable.strip_prefix("GLIBC_TUNABLES="));
+        let told = told.with_context(|| format!("node {id} was told nothing"))?;
+        match &given {
+            None => ensure!(told.split(':').any(|one| one == "glibc.malloc.hugetlb=1"), "node {id} was told {told:?}"),
+            Some(given) => ensure!(told == given, "node {id} was told {told:?} instead of {given:?}"),
+        }
     }
     ensure!(dev.interrupt().await? == Some(0), "Ctrl-C is a clean end");
     Ok(())

@@ -29,8 +29,9 @@ const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
 const ALLOCATOR: &str = "GLIBC_TUNABLES";
 
 /// Memory in huge pages, where the system gives them to who asks: a state of millions of orders is read all over, and where its small
-/// pages lie is more than a core remembers. Only memory that an arena takes in one piece is asked for so: 64 MiB, which is the most.
-/// With the padding set the threshold no longer grows by itself: it is given, so that no buffer of a large call is mapped anew each time.
+/// pages lie is more than a core remembers. What an arena takes bit by bit is not asked for so: it takes 64 MiB at once, the most that
+/// a thread's arena can. With that set, the size from which a block is mapped by itself no longer grows by use: it is given, so that no
+/// buffer of a large call is mapped anew each time.
 const HUGE_PAGES: &str = "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=67108864:glibc.malloc.mmap_threshold=33554432";
 
 /// How a node process ended.
